@@ -1,0 +1,58 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void write_text(struct error *err, const char *format, va_list args)
+{
+	int length = vsnprintf(err->text, sizeof(err->text), format, args);
+	if (length >= (int)sizeof(err->text))
+		memcpy(err->text + sizeof(err->text) - 4, "...", 4);
+}
+
+bool error_set(struct error *err, const char *format, ...)
+{
+	if (err == NULL)
+		return false;
+	va_list args;
+	va_start(args, format);
+	write_text(err, format, args);
+	va_end(args);
+	return false;
+}
+
+bool error_system(struct error *err, int number, const char *format, ...)
+{
+	if (err == NULL)
+		return false;
+	va_list args;
+	va_start(args, format);
+	write_text(err, format, args);
+	va_end(args);
+
+	char buffer[128];
+	const char *reason = strerror_r(number, buffer, sizeof(buffer));
+	size_t used = strlen(err->text);
+	snprintf(err->text + used, sizeof(err->text) - used, ": %s", reason);
+	return false;
+}
+
+bool error_prefix(struct error *err, const char *format, ...)
+{
+	if (err == NULL)
+		return false;
+	struct error inner = *err;
+	va_list args;
+	va_start(args, format);
+	write_text(err, format, args);
+	va_end(args);
+	size_t used = strlen(err->text);
+	snprintf(err->text + used, sizeof(err->text) - used, ": %s", inner.text);
+	return false;
+}
+
+bool error_memory(struct error *err)
+{
+	return error_set(err, "out of memory");
+}
