@@ -1,0 +1,47 @@
+/*
+ * What the consumer and the producer have in common: how they report what happens at the brokers.
+ *
+ * io/kafka, io/consumer and io/producer are the only modules that know librdkafka.
+ */
+#ifndef IO_KAFKA_H
+#define IO_KAFKA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "io/settings.h"
+
+/* What a Kafka client tells its user, besides records and delivery reports. */
+enum kafka_news {
+	KAFKA_NEWS_LOG,           /* a line of librdkafka's own log, without secrets */
+	KAFKA_NEWS_BROKERS_DOWN,  /* no broker can be reached; goes on trying */
+	KAFKA_NEWS_BROKERS_UP,    /* a broker can be reached again */
+	KAFKA_NEWS_TOPIC_MISSING, /* `resource`: a topic that does not exist (also: no partition of it does) */
+	KAFKA_NEWS_ACCESS_DENIED, /* `resource`: a topic, group or cluster that may not be used; or authentication failed */
+	KAFKA_NEWS_TOPIC_FINE,    /* `resource`: a topic that can be used, where it could not before */
+	KAFKA_NEWS_OFFSET_RESET,  /* the committed offset is no longer in the log: goes on elsewhere */
+	KAFKA_NEWS_OTHER,         /* anything else that went wrong and is tried again */
+	KAFKA_NEWS_FATAL,         /* the client cannot go on: fenced, or librdkafka's fatal error */
+};
+
+struct kafka_report {
+	enum kafka_news news;
+	enum log_level level;
+	const char *text;     /* a sentence for people */
+	const char *resource; /* "topic care360.lookup-results"; NULL where none is concerned */
+	const char *topic;    /* OFFSET_RESET: the topic, partition and from where to where; -1 unknown */
+	int32_t partition;
+	int64_t from_offset;
+	int64_t to_offset;
+};
+
+/* Receives reports, on any thread, also librdkafka's own: it must be quick and may not call back. */
+typedef void kafka_report_fn(void *context, const struct kafka_report *report);
+
+/* "2.0.2": the version of librdkafka at work. False and err for one that is known to lose or duplicate records. */
+const char *kafka_library_version(void);
+bool kafka_library_check(struct error *err);
+
+#endif
