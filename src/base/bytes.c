@@ -14,14 +14,16 @@ struct bytes bytes_of_text(const char *text)
 
 bool bytes_equal(struct bytes a, struct bytes b)
 {
-	return (a.data == NULL) == (b.data == NULL) && a.length == b.length &&
-	       (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+	if (a.data == NULL || b.data == NULL)
+		return a.data == b.data;
+	return a.length == b.length && memcmp(a.data, b.data, a.length) == 0;
 }
 
 bool bytes_equal_nocase(struct bytes a, struct bytes b)
 {
-	return (a.data == NULL) == (b.data == NULL) && a.length == b.length &&
-	       (a.length == 0 || strncasecmp(a.data, b.data, a.length) == 0);
+	if (a.data == NULL || b.data == NULL)
+		return a.data == b.data;
+	return a.length == b.length && strncasecmp(a.data, b.data, a.length) == 0;
 }
 
 bool bytes_start_with(struct bytes whole, struct bytes part)

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static void write_text(struct error *err, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void write_text(
+	struct error *err, const char *format, va_list args)
 {
 	int length = vsnprintf(err->text, sizeof(err->text), format, args);
 	if (length >= (int)sizeof(err->text))
