@@ -1,0 +1,292 @@
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+
+#define KEY_BYTES 4096
+
+struct row {
+	const char *name;
+	char letter;          /* 0: none */
+	const char *argument; /* NULL: takes none */
+	bool (*set)(
+		struct options *options, const char *name, const char *value, struct error *err);
+	const char *help;
+};
+
+/* Changes the setting called as the option is, with underscores. */
+static bool set_setting(
+	struct options *options, const char *name, json_object *value, struct error *err)
+{
+	char setting[32] = "";
+	json_object *change = json_object_new_object();
+
+	for (size_t i = 0; name[i] != '\0' && i < sizeof(setting) - 1; i++)
+		setting[i] = name[i] == '-' ? '_' : name[i];
+	json_object_object_add(change, setting, value);
+	bool done = settings_change(options->settings, change, err);
+	json_object_put(change);
+	return done;
+}
+
+static bool read_integer(const char *text, int64_t *ret_integer, struct error *err)
+{
+	char *end = NULL;
+
+	errno = 0;
+	long long integer = strtoll(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || integer < 0)
+		return error_set(err, "\"%s\" is no whole number from 0 on", text);
+	*ret_integer = integer;
+	return true;
+}
+
+static bool set_integer(
+	struct options *options, const char *name, const char *value, struct error *err)
+{
+	int64_t integer = 0;
+
+	return read_integer(value, &integer, err) &&
+	       set_setting(options, name, json_object_new_int64(integer), err);
+}
+
+static bool set_latency(
+	struct options *options, const char *name, const char *value, struct error *err)
+{
+	bool jitter = strcmp(name, "latency-jitter") == 0;
+	return set_integer(options, jitter ? "latency-jitter-ms" : "latency-ms", value, err);
+}
+
+static bool set_text(
+	struct options *options, const char *name, const char *value, struct error *err)
+{
+	return set_setting(options, name, json_object_new_string(value), err);
+}
+
+static bool set_flag(
+	struct options *options, const char *name, const char *value, struct error *err)
+{
+	(void)value;
+	return set_setting(options, name, json_object_new_boolean(true), err);
+}
+
+static bool set_key_file(
+	struct options *options, const char *name, const char *value, struct error *err)
+{
+	char key[KEY_BYTES + 1] = "";
+	FILE *file = fopen(value, "re");
+
+	(void)name;
+	if (file == NULL)
+		return error_system(err, errno, "%s cannot be read", value);
+	size_t length = fread(key, 1, KEY_BYTES, file);
+	bool failed = ferror(file) != 0;
+	fclose(file);
+	if (failed)
+		return error_set(err, "%s cannot be read", value);
+	key[length] = '\0';
+	key[strcspn(key, "\r\n")] = '\0';
+	return set_text(options, "api-key", key, err);
+}
+
+static bool add_fault(
+	struct options *options, const char *name, const char *value, struct error *err)
+{
+	(void)name;
+	return faults_add_text(options->settings->faults, value, err);
+}
+
+static bool set_path(
+	struct options *options, const char *name, const char *value, struct error *err)
+{
+	const struct {
+		const char *name;
+		const char **path;
+	} paths[] = {
+		{"listen", &options->listen},
+		{"cases", &options->cases},
+		{"record", &options->record},
+		{"tls-certificate", &options->tls_certificate},
+		{"tls-key", &options->tls_key},
+	};
+
+	if (value[0] == '\0')
+		return error_set(err, "it is empty");
+	for (size_t i = 0; i < array_length(paths); i++) {
+		if (strcmp(paths[i].name, name) == 0)
+			*paths[i].path = value;
+	}
+	return true;
+}
+
+static bool set_seed(
+	struct options *options, const char *name, const char *value, struct error *err)
+{
+	int64_t seed = 0;
+
+	(void)name;
+	if (!read_integer(value, &seed, err))
+		return false;
+	options->seed = (uint64_t)seed;
+	return true;
+}
+
+static bool set_help(
+	struct options *options, const char *name, const char *value, struct error *err)
+{
+	(void)value;
+	(void)err;
+	options->help = options->help || strcmp(name, "help") == 0;
+	options->version = options->version || strcmp(name, "version") == 0;
+	return true;
+}
+
+static const struct row rows[] = {
+	{"listen", 0, "ADDR:PORT", set_path,
+		"where to listen; port 0 is any that is free (127.0.0.1:0)"},
+	{"api-key-file", 0, "FILE", set_key_file, "the API key is the first line of this file"},
+	{"api-key", 0, "KEY", set_text, "the same, for all to see who can list processes"},
+	{"cases", 0, "FILE", set_path,
+		"JSON object: e-mail or phone number to case id, or null; others have none"},
+	{"require-email", 0, NULL, set_flag, "a phone number alone is not enough"},
+	{"latency", 0, "MS", set_latency, "time before every reply (0)"},
+	{"latency-jitter", 0, "MS", set_latency, "up to so much more, at random (0)"},
+	{"limit", 0, "N", set_integer,
+		"requests a second; beyond them 429, at once (0: without limit)"},
+	{"limit-burst", 0, "N", set_integer,
+		"so many of them at once (a tenth of the limit, at least 1)"},
+	{"limit-retry-after", 0, "TEXT", set_text, "the Retry-After header of such a 429 (none)"},
+	{"fault", 0, "FAULT", add_fault, "misbehave; may be given again (see below)"},
+	{"seed", 0, "N", set_seed, "chance repeats itself with the same number (1)"},
+	{"record", 0, "FILE", set_path, "append a line of JSON for every request"},
+	{"tls-certificate", 0, "FILE", set_path, "speak TLS, with this certificate (PEM)"},
+	{"tls-key", 0, "FILE", set_path, "and its key (PEM)"},
+	{"help", 'h', NULL, set_help, "show this"},
+	{"version", 'V', NULL, set_help, "show the version"},
+};
+
+static const struct row *find_row(const struct option *longs, int found, int place)
+{
+	if (found == 0)
+		return &rows[longs[place].val];
+	for (size_t i = 0; i < array_length(rows); i++) {
+		if (found != '?' && rows[i].letter == found)
+			return &rows[i];
+	}
+	return NULL;
+}
+
+/* Every long option puts its row's number into `ignored`, so that getopt returns 0 for it. */
+static void fill_longs(struct option *longs, int *ignored)
+{
+	for (size_t i = 0; i < array_length(rows); i++)
+		longs[i] = (struct option){rows[i].name,
+			rows[i].argument == NULL ? no_argument : required_argument, ignored,
+			(int)i};
+}
+
+static bool check(const struct options *options, struct error *err)
+{
+	if (options->help || options->version)
+		return true;
+	if (options->settings->api_key == NULL)
+		return error_set(err, "an API key is needed: --api-key-file FILE");
+	if ((options->tls_certificate == NULL) != (options->tls_key == NULL))
+		return error_set(err, "--tls-certificate and --tls-key go together");
+	return true;
+}
+
+bool options_read(struct options *options, int count, char **arguments, struct error *err)
+{
+	struct option longs[array_length(rows) + 1] = {0};
+	int ignored = 0;
+	int place = 0;
+	int found = 0;
+
+	options->listen = "127.0.0.1:0";
+	options->seed = 1;
+	options->settings = settings_new(err);
+	if (options->settings == NULL)
+		return false;
+	fill_longs(longs, &ignored);
+	opterr = 0;
+	while ((found = getopt_long(count, arguments, ":hV", longs, &place)) != -1) {
+		if (found == ':')
+			return error_set(err, "%s needs a value", arguments[optind - 1]);
+		const struct row *row = find_row(longs, found, place);
+		if (row == NULL)
+			return error_set(err, "there is no option %s", arguments[optind - 1]);
+		if (!row->set(options, row->name, optarg, err))
+			return error_prefix(err, "--%s", row->name);
+	}
+	if (optind < count)
+		return error_set(err, "\"%s\" is no option", arguments[optind]);
+	return check(options, err);
+}
+
+void options_fini(struct options *options)
+{
+	settings_free(options->settings);
+	*options = (struct options){0};
+}
+
+static const char introduction[] =
+	"Usage: care360-sim --api-key-file FILE [OPTIONS]\n"
+	"\n"
+	"The Care360 API for tests and demonstrations: answers\n"
+	"GET /api/v1/customer-latest-case-id as it is documented, and misbehaves on demand.\n"
+	"Once it listens it says so in one line, and where; SIGTERM and SIGINT end it.\n"
+	"\n"
+	"Options:\n";
+
+static const char cases_text[] =
+	"\n"
+	"Cases: without a file every customer has a case, with the id\n"
+	"  SHA-256(EMAIL + \"\\n\" + PHONE), its first 16 bytes in lower hexadecimal, grouped\n"
+	"  8-4-4-4-12, what is absent being empty. An e-mail that begins with \"nobody\" has "
+	"none,\n"
+	"  nor has a phone number without e-mail that begins with \"+000\".\n"
+	"\n"
+	"A FAULT is NAME[=PERCENT][:KEY=VALUE...], such as status_503=30:retry_after=2 or\n"
+	"  reset:match=poison@:count=5. A request gets at most one: percentages add up. Names:\n";
+
+static const char control_text[] =
+	"\n"
+	"While it runs, on the same port, without a key:\n"
+	"  GET    /_sim/settings  what is set\n"
+	"  PUT    /_sim/settings  change what the JSON object names, all of it or nothing:\n"
+	"                         api_key, latency_ms, latency_jitter_ms, limit, limit_burst,\n"
+	"                         limit_retry_after, require_email, and faults: a list of texts "
+	"as\n"
+	"                         above or of objects such as {\"name\": \"hang\", \"percent\": "
+	"5}\n"
+	"  DELETE /_sim/faults    no faults any more\n"
+	"  GET    /_sim/stats     requests, replies by kind, under way; completes the record "
+	"first\n"
+	"  DELETE /_sim/stats     count from nothing again\n"
+	"\n"
+	"Exit status: 0 fine, 1 failed at run time, 2 wrong usage.\n";
+
+void options_help(void)
+{
+	CLEANUP(buffer_fini) struct buffer help = {0};
+
+	buffer_append_text(&help, introduction);
+	for (size_t i = 0; i < array_length(rows); i++) {
+		char name[64] = "";
+		char letter[] = {'-', rows[i].letter, ',', ' ', '\0'};
+		snprintf(name, sizeof(name), "%s--%s %s", rows[i].letter == 0 ? "    " : letter,
+			rows[i].name, rows[i].argument == NULL ? "" : rows[i].argument);
+		buffer_append_format(&help, "  %-28s  %s\n", name, rows[i].help);
+	}
+	buffer_append_text(&help, cases_text);
+	faults_help(&help);
+	buffer_append_text(&help, control_text);
+	fputs(buffer_text(&help), stdout);
+}
