@@ -35,8 +35,9 @@ struct cases *cases_new(const char *path, struct error *err)
 		return take_pointer(cases);
 	cases->file = json_object_from_file(path);
 	if (cases->file == NULL) {
-		CLEANUP(free_pointer) char *why = strdup(json_util_get_last_err());
-		error_set(err, "the cases cannot be read: %s", why == NULL ? path : why);
+		const char *why = json_util_get_last_err();
+		error_set(err, "the cases %s cannot be read: %.*s", path, (int)strcspn(why, "\n"),
+			why);
 		return NULL;
 	}
 	if (!check(cases->file, path, err)) {

@@ -2,7 +2,9 @@
 
 #include "base/mem.h"
 
-#define ID "e1e3f5c1-6f12-4e0d-a442-7a9ff31319da"
+#define OPEN_10  "[[[[[[[[[["
+#define CLOSE_10 "]]]]]]]]]]"
+#define ID       "e1e3f5c1-6f12-4e0d-a442-7a9ff31319da"
 
 /* A reply of 200 whose body is not the documented one. */
 #define WRONG_JSON(name, text, help)                                                               \
@@ -65,10 +67,9 @@ const struct fault_type fault_types[] = {
 	WRONG_JSON("json_array",
 		"[{\"status\": 200, \"success\": true, \"case\": {\"id\": \"" ID "\"}}]", NULL),
 	WRONG_JSON("json_deep",
-		"{\"status\": 200, \"success\": true, \"case\": {\"id\": \"" ID "\"}, \"deep\": "
-		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
-		"]"
-		"]]]]]}",
+		"{\"status\": 200, \"success\": true, \"case\": {\"id\": \"" ID
+		"\"}, \"deep\": " OPEN_10 OPEN_10 OPEN_10 OPEN_10 CLOSE_10 CLOSE_10 CLOSE_10
+			CLOSE_10 "}",
 		NULL),
 	WRONG_JSON("json_null", "null", NULL),
 	WRONG_JSON("json_empty_body", "", NULL),

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
+#include "address.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control.h"
@@ -32,7 +32,7 @@ struct server {
 	struct evhttp *http;
 	struct event *flush;
 	struct event *signals[2];
-	char url[128];
+	char url[ADDRESS_URL_SIZE];
 };
 
 /* A request from when it came until its reply is in the socket or its connection has ended. */
@@ -288,39 +288,17 @@ static bool set_up_http(struct server *server, struct error *err)
 	return true;
 }
 
-/* Writes where the socket really listens. */
-static bool set_url(struct server *server, evutil_socket_t descriptor, struct error *err)
-{
-	struct sockaddr_storage address = {0};
-	socklen_t length = sizeof(address);
-	char text[INET6_ADDRSTRLEN] = "";
-
-	if (getsockname(descriptor, (struct sockaddr *)&address, &length) != 0)
-		return error_system(err, errno, "the address is not known");
-	bool six = address.ss_family == AF_INET6;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)&address;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address;
-	const void *ip = six ? (const void *)&in6->sin6_addr : (const void *)&in->sin_addr;
-
-	evutil_inet_ntop(address.ss_family, ip, text, sizeof(text));
-	snprintf(server->url, sizeof(server->url), "%s://%s%s%s:%d",
-		server->parts.tls == NULL ? "http" : "https", six ? "[" : "", text, six ? "]" : "",
-		ntohs(six ? in6->sin6_port : in->sin_port));
-	return true;
-}
-
 static bool start_listening(struct server *server, struct error *err)
 {
 	struct sockaddr_storage address = {0};
-	int length = sizeof(address);
+	socklen_t length = 0;
 	int one = 1;
 
-	if (evutil_parse_sockaddr_port(
-		    server->parts.listen, (struct sockaddr *)&address, &length) != 0)
-		return error_set(err, "\"%s\" is no ADDR:PORT", server->parts.listen);
+	if (!address_parse(server->parts.listen, &address, &length, err))
+		return false;
 	struct evconnlistener *listener = evconnlistener_new_bind(server->base, NULL, NULL,
 		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, BACKLOG,
-		(struct sockaddr *)&address, length);
+		(struct sockaddr *)&address, (int)length);
 	if (listener == NULL)
 		return error_system(err, errno, "cannot listen on %s", server->parts.listen);
 	if (evhttp_bind_listener(server->http, listener) == NULL) {
@@ -331,7 +309,8 @@ static bool start_listening(struct server *server, struct error *err)
 	evutil_socket_t descriptor = evconnlistener_get_fd(listener);
 	if (setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0)
 		return error_system(err, errno, "TCP_NODELAY cannot be set");
-	return set_url(server, descriptor, err);
+	const char *scheme = server->parts.tls == NULL ? "http" : "https";
+	return address_url(descriptor, scheme, server->url, err);
 }
 
 /* Without the flag, timers go by a clock that moves in steps of 4 ms. */
