@@ -70,7 +70,10 @@ static void step(struct wire *wire)
 		if (count > script->fill)
 			count = (size_t)script->fill;
 		script->fill -= count;
-		bufferevent_write(wire->stream, script->pattern.data, count);
+		/* Nothing is copied: the stream sends no more once the wire and its pattern are
+		 * gone. */
+		evbuffer_add_reference(bufferevent_get_output(wire->stream), script->pattern.data,
+			count, NULL, NULL);
 	} else if (wire->tail_sent < script->tail.length) {
 		if (!event_pending(wire->timer, EV_TIMEOUT, NULL))
 			send_tail(wire);

@@ -101,9 +101,8 @@ class Simulator:
         peer.sendall(f"GET {target(email)} HTTP/1.1\r\nHost: sim\r\nCV-Api-Key: {KEY}\r\n\r\n".encode())
         return peer
 
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
         _, complaints = self.process.communicate(timeout=TIMEOUT)
         return self.process.returncode, complaints
 
@@ -856,8 +855,7 @@ def test_a_signal_ends_it_with_0_even_with_requests_under_way(number):
     sim.set(latency_ms=60000)
     peers.append(sim.send("late"))
     assert sim.control("GET", "stats")
-    sim.process.send_signal(number)
-    assert sim.stop() == (0, "")
+    assert sim.stop(number) == (0, "")
     for peer in peers:
         peer.close()
 
