@@ -1,0 +1,427 @@
+#include "core/gate.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/breaker.h"
+#include "core/limiter.h"
+
+/* A line that goes again comes back to its limit over this long, so that no herd sets off. */
+#define RAMP_NS NS_PER_S
+
+/* How long the flow that probed last leaves the next probe to the others. */
+#define PROBE_TURN_NS (20 * NS_PER_MS)
+
+/* What the gate knows of one flow. */
+struct seat {
+	unsigned in_flight;
+	bool waiting; /* it was told to wait until woken */
+};
+
+struct gate {
+	struct gate_options options;
+	struct limiter limiter;
+	struct breaker breaker;
+
+	uint64_t last_start;
+	uint64_t witness;
+	unsigned in_flight;
+
+	/* The line. kafka_fine and has_key stand beside `cause`: each alone withholds every leave. */
+	enum stop_cause cause;
+	bool kafka_fine;
+	bool has_key;
+	uint64_t stops;
+	int64_t stopped_at;
+	uint64_t go_after;   /* a documented reply to a later start than this sets the line going */
+	int64_t refusing_since; /* nothing but refusals since then; -1: not so */
+
+	/* While it is stopped. */
+	uint64_t probe; /* the start number of the probe under way; 0: none */
+	int64_t next_probe_at;
+	unsigned last_prober;
+
+	/* After it was stopped. */
+	int64_t ramp_from;
+	unsigned ramp_floor;
+
+	struct seat seats[];
+};
+
+static const char *const cause_names[STOP_CAUSE_COUNT] = {
+	[STOP_NONE] = "none",
+	[STOP_CREDENTIALS] = "credentials",
+	[STOP_ENDPOINT] = "endpoint",
+	[STOP_API_DOWN] = "api_down",
+	[STOP_RATE_LIMITED] = "rate_limited",
+	[STOP_KAFKA] = "kafka",
+};
+
+const char *stop_cause_name(enum stop_cause cause)
+{
+	return cause_names[cause];
+}
+
+static void enter(struct gate *gate)
+{
+	if (gate->options.lock != NULL)
+		gate->options.lock(gate->options.context);
+}
+
+static void leave(struct gate *gate)
+{
+	if (gate->options.unlock != NULL)
+		gate->options.unlock(gate->options.context);
+}
+
+struct gate *gate_new(const struct gate_options *options, int64_t now, struct error *err)
+{
+	struct gate *gate = calloc(1, sizeof(struct gate) + options->flows * sizeof(struct seat));
+	if (gate == NULL) {
+		error_memory(err);
+		return NULL;
+	}
+	gate->options = *options;
+	limiter_init(&gate->limiter, options->in_flight, options->requests_per_second,
+		options->adaptive, now);
+	breaker_init(&gate->breaker, options->failure_percent, options->min_requests,
+		options->window_ns);
+	gate->kafka_fine = true;
+	gate->has_key = true;
+	gate->refusing_since = -1;
+	gate->ramp_from = now - RAMP_NS;
+	return gate;
+}
+
+void gate_free(struct gate *gate)
+{
+	free(gate);
+}
+
+/* The cause that people are told: Kafka's first, since nothing can be said of the API meanwhile. */
+static enum stop_cause visible_cause(const struct gate *gate)
+{
+	if (!gate->kafka_fine)
+		return STOP_KAFKA;
+	if (!gate->has_key)
+		return STOP_CREDENTIALS;
+	return gate->cause;
+}
+
+static struct gate_view view_of(const struct gate *gate)
+{
+	return (struct gate_view){visible_cause(gate), gate->stops, gate->witness};
+}
+
+static void wake_flow(struct gate *gate, unsigned flow)
+{
+	if (!gate->seats[flow].waiting)
+		return;
+	gate->seats[flow].waiting = false;
+	if (gate->options.wake != NULL)
+		gate->options.wake(gate->options.context, flow);
+}
+
+static void wake_all(struct gate *gate)
+{
+	for (unsigned i = 0; i < gate->options.flows; i++)
+		wake_flow(gate, i);
+}
+
+/* Room came free: the waiting flow that has least under way goes first. */
+static void wake_neediest(struct gate *gate)
+{
+	const struct seat *neediest = NULL;
+	for (unsigned i = 0; i < gate->options.flows; i++) {
+		const struct seat *seat = &gate->seats[i];
+		if (seat->waiting && (neediest == NULL || seat->in_flight < neediest->in_flight))
+			neediest = seat;
+	}
+	if (neediest != NULL)
+		wake_flow(gate, (unsigned)(neediest - gate->seats));
+}
+
+/* The number at once that is in force: the limiter's, less while a line comes back. */
+static unsigned limit_now(const struct gate *gate, int64_t now)
+{
+	unsigned limit = limiter_in_flight(&gate->limiter);
+	int64_t elapsed = now - gate->ramp_from;
+	if (elapsed >= RAMP_NS)
+		return limit;
+	unsigned ramp = gate->ramp_floor + (unsigned)((double)limit * (double)elapsed / (double)RAMP_NS);
+	return ramp < limit ? ramp : limit;
+}
+
+/*
+ * Whether other flows that wait have less than their even share, while this one has it: then
+ * the room that is left is theirs.
+ */
+static bool others_first(const struct gate *gate, unsigned flow, unsigned limit)
+{
+	unsigned share = (limit + gate->options.flows - 1) / gate->options.flows;
+	if (gate->options.flows == 1 || gate->seats[flow].in_flight < share)
+		return false;
+	for (unsigned i = 0; i < gate->options.flows; i++)
+		if (i != flow && gate->seats[i].waiting && gate->seats[i].in_flight < share)
+			return true;
+	return false;
+}
+
+static struct gate_leave wait_until(struct gate *gate, unsigned flow, int64_t until)
+{
+	gate->seats[flow].waiting = true;
+	return (struct gate_leave){.kind = GATE_WAIT, .until = until};
+}
+
+static struct gate_leave start_one(struct gate *gate, unsigned flow, bool probe)
+{
+	gate->seats[flow].waiting = false;
+	gate->seats[flow].in_flight++;
+	gate->in_flight++;
+	gate->last_start++;
+	return (struct gate_leave){.kind = probe ? GATE_PROBE : GATE_GO, .start = gate->last_start};
+}
+
+static struct gate_leave ask_running(struct gate *gate, unsigned flow, int64_t now)
+{
+	unsigned limit = limit_now(gate, now);
+	if (gate->in_flight >= limit) {
+		/* While the line comes back, room appears with time and not only with replies. */
+		bool rising = now - gate->ramp_from < RAMP_NS;
+		return wait_until(gate, flow, rising ? now + NS_PER_MS : TIME_NEVER);
+	}
+	if (others_first(gate, flow, limit))
+		return wait_until(gate, flow, TIME_NEVER);
+	int64_t until = limiter_take(&gate->limiter, now);
+	if (until != 0)
+		return wait_until(gate, flow, until);
+	return start_one(gate, flow, false);
+}
+
+static bool other_waits(const struct gate *gate, unsigned flow)
+{
+	for (unsigned i = 0; i < gate->options.flows; i++)
+		if (i != flow && gate->seats[i].waiting)
+			return true;
+	return false;
+}
+
+static struct gate_leave ask_stopped(struct gate *gate, unsigned flow, int64_t now)
+{
+	if (gate->probe != 0)
+		return wait_until(gate, flow, TIME_NEVER);
+	int64_t turn = gate->next_probe_at;
+	if (flow == gate->last_prober && other_waits(gate, flow))
+		turn += PROBE_TURN_NS;
+	if (now < turn)
+		return wait_until(gate, flow, turn);
+
+	struct gate_leave given = start_one(gate, flow, true);
+	gate->probe = given.start;
+	gate->last_prober = flow;
+	gate->next_probe_at = now + gate->options.probe_interval_ns;
+	return given;
+}
+
+void gate_ask(struct gate *gate, unsigned flow, int64_t now, struct gate_leave *ret_leave)
+{
+	enter(gate);
+	if (!gate->kafka_fine || !gate->has_key)
+		*ret_leave = wait_until(gate, flow, TIME_NEVER);
+	else if (gate->cause != STOP_NONE)
+		*ret_leave = ask_stopped(gate, flow, now);
+	else
+		*ret_leave = ask_running(gate, flow, now);
+	ret_leave->view = view_of(gate);
+	leave(gate);
+}
+
+bool gate_ask_again(struct gate *gate, uint64_t start, int64_t now, uint64_t *ret_start)
+{
+	enter(gate);
+	bool probe = start == gate->probe;
+	bool fine = visible_cause(gate) == STOP_NONE && !probe && limiter_take(&gate->limiter, now) == 0;
+	if (fine)
+		*ret_start = ++gate->last_start;
+	leave(gate);
+	return fine;
+}
+
+/* Stops the line; a documented reply to a start later than go_after sets it going again. */
+static void stop(struct gate *gate, enum stop_cause cause, uint64_t go_after, int64_t now)
+{
+	gate->cause = cause;
+	gate->stops++;
+	gate->stopped_at = now;
+	gate->go_after = go_after;
+	gate->next_probe_at = now;
+	gate->refusing_since = -1;
+	wake_all(gate);
+}
+
+static void go(struct gate *gate, int64_t now)
+{
+	gate->cause = STOP_NONE;
+	gate->ramp_from = now;
+	gate->ramp_floor = gate->in_flight + 1;
+	breaker_reset(&gate->breaker);
+	wake_all(gate);
+}
+
+static void on_documented(struct gate *gate, uint64_t start, int64_t now)
+{
+	if (start > gate->witness)
+		gate->witness = start;
+	gate->refusing_since = -1;
+	breaker_count(&gate->breaker, false, now);
+	limiter_answered(&gate->limiter, gate->in_flight + 1);
+	if (gate->cause != STOP_NONE && start > gate->go_after)
+		go(gate, now);
+}
+
+static void on_failed(struct gate *gate, int64_t now)
+{
+	gate->refusing_since = -1;
+	breaker_count(&gate->breaker, true, now);
+	if (gate->cause == STOP_NONE && breaker_tripped(&gate->breaker, now))
+		stop(gate, STOP_API_DOWN, gate->last_start, now);
+}
+
+static void on_refused(struct gate *gate, uint64_t start, int64_t now)
+{
+	limiter_refused(&gate->limiter, start, gate->last_start);
+	if (gate->refusing_since < 0)
+		gate->refusing_since = now;
+	if (gate->cause == STOP_NONE && now - gate->refusing_since >= gate->options.window_ns)
+		stop(gate, STOP_RATE_LIMITED, gate->last_start, now);
+}
+
+/*
+ * A reply that says something of the whole API, not of its event: unless a request that started later
+ * was answered as documented, which disproves it.
+ */
+static void on_refusal_of_all(struct gate *gate, enum stop_cause cause, uint64_t start, int64_t now)
+{
+	if (start < gate->witness)
+		return;
+	gate->refusing_since = -1;
+	/* The key is never one event's fault: wait for a probe. A wrong endpoint can be. */
+	if (gate->cause == STOP_NONE)
+		stop(gate, cause, cause == STOP_CREDENTIALS ? gate->last_start : start, now);
+	else if (cause == gate->cause && start > gate->go_after && start != gate->probe)
+		gate->go_after = start;
+}
+
+bool gate_end(struct gate *gate, unsigned flow, uint64_t start, enum gate_sign sign, int64_t now,
+	struct gate_view *ret_view)
+{
+	enter(gate);
+	uint64_t stops = gate->stops;
+	gate->in_flight--;
+	gate->seats[flow].in_flight--;
+	gate->seats[flow].waiting = false; /* it asks again by itself, now that it has a reply */
+	switch (sign) {
+	case SIGN_DOCUMENTED:
+		on_documented(gate, start, now);
+		break;
+	case SIGN_FAILED:
+		on_failed(gate, now);
+		break;
+	case SIGN_REFUSED:
+		on_refused(gate, start, now);
+		break;
+	case SIGN_CREDENTIALS:
+		on_refusal_of_all(gate, STOP_CREDENTIALS, start, now);
+		break;
+	case SIGN_ENDPOINT:
+		on_refusal_of_all(gate, STOP_ENDPOINT, start, now);
+		break;
+	case SIGN_NONE:
+		break;
+	}
+	if (start == gate->probe) {
+		gate->probe = 0;
+		wake_all(gate);
+	}
+	wake_neediest(gate);
+	*ret_view = view_of(gate);
+	bool stopped = gate->stops != stops;
+	leave(gate);
+	return stopped;
+}
+
+void gate_stop_undisproved(struct gate *gate, int64_t now, struct gate_view *ret_view)
+{
+	enter(gate);
+	if (gate->cause == STOP_NONE)
+		stop(gate, STOP_API_DOWN, gate->last_start, now);
+	*ret_view = view_of(gate);
+	leave(gate);
+}
+
+void gate_look(struct gate *gate, struct gate_view *ret_view)
+{
+	enter(gate);
+	*ret_view = view_of(gate);
+	leave(gate);
+}
+
+void gate_set_kafka_fine(struct gate *gate, bool fine, int64_t now)
+{
+	enter(gate);
+	if (gate->kafka_fine && !fine)
+		gate->stopped_at = now;
+	gate->kafka_fine = fine;
+	wake_all(gate);
+	leave(gate);
+}
+
+void gate_set_no_key(struct gate *gate, int64_t now)
+{
+	enter(gate);
+	if (gate->has_key)
+		gate->stopped_at = now;
+	gate->has_key = false;
+	leave(gate);
+}
+
+void gate_set_new_key(struct gate *gate, int64_t now)
+{
+	enter(gate);
+	gate->has_key = true;
+	gate->next_probe_at = now;
+	wake_all(gate);
+	leave(gate);
+}
+
+void gate_set_options(struct gate *gate, const struct gate_options *options, int64_t now)
+{
+	enter(gate);
+	gate->options.in_flight = options->in_flight;
+	gate->options.window_ns = options->window_ns;
+	gate->options.probe_interval_ns = options->probe_interval_ns;
+	limiter_init(&gate->limiter, options->in_flight, options->requests_per_second,
+		options->adaptive, now);
+	breaker_init(&gate->breaker, options->failure_percent, options->min_requests,
+		options->window_ns);
+	wake_all(gate);
+	leave(gate);
+}
+
+void gate_state(struct gate *gate, int64_t now, struct gate_state *ret_state)
+{
+	enter(gate);
+	bool probing = visible_cause(gate) == gate->cause && gate->cause != STOP_NONE && gate->probe == 0;
+	*ret_state = (struct gate_state){
+		.cause = visible_cause(gate),
+		.stopped_at = gate->stopped_at,
+		.next_probe_at = probing ? gate->next_probe_at : TIME_NEVER,
+		.stops = gate->stops,
+		.started = gate->last_start,
+		.in_flight = gate->in_flight,
+		.in_flight_limit = limit_now(gate, now),
+		.requests_per_second_limit = gate->limiter.per_second,
+	};
+	leave(gate);
+}
