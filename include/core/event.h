@@ -51,10 +51,12 @@ struct event {
 	struct request *request;
 	struct outcome outcome;
 
-	struct event *next;      /* in its holder's list */
-	struct event *lane_next; /* flow: the next of its lane */
-	struct event *merged;    /* flow: the next that waits for the same look-up */
-	struct lane *lane;       /* flow */
+	/* Its place in the lists of its holder: of intake, of flow (see flow.c), or of delivery. */
+	struct event *next, *prev;
+	struct event *lane_next, *lane_prev;
+	struct event *merged_next, *merged_prev;
+	struct lane *lane;     /* flow: what keeps its order; NULL where nothing does */
+	struct lookup *lookup; /* flow: the look-up it waits for; NULL once it has an outcome */
 };
 
 /*

@@ -118,7 +118,10 @@ void flow_drain_begin(struct flow *flow, const void *source, int64_t *ret_highes
  */
 struct event *flow_drain_cut(struct flow *flow, const void *source, int64_t cut);
 
-/* Drops what is not under way and has no outcome of that source: used where the drain cannot finish. As above. */
+/*
+ * Drops every event of that source that was not handed out: used where the drain cannot finish, or the partition is
+ * lost. A reply that still comes for one of them tells the gate how the API is, and nothing else. As above.
+ */
 struct event *flow_abandon(struct flow *flow, const void *source);
 
 /* Puts retry options in force for what fails from now on; ordering, coalesce and number stay. */

@@ -28,13 +28,14 @@ struct gate {
 	uint64_t witness;
 	unsigned in_flight;
 
-	/* The line. kafka_fine and has_key stand beside `cause`: each alone withholds every leave. */
+	/* The line. kafka_fine and has_key stand beside `cause`: each alone withholds every leave.
+	 */
 	enum stop_cause cause;
 	bool kafka_fine;
 	bool has_key;
 	uint64_t stops;
 	int64_t stopped_at;
-	uint64_t go_after;   /* a documented reply to a later start than this sets the line going */
+	uint64_t go_after; /* a documented reply to a later start than this sets the line going */
 	int64_t refusing_since; /* nothing but refusals since then; -1: not so */
 
 	/* While it is stopped. */
@@ -149,7 +150,8 @@ static unsigned limit_now(const struct gate *gate, int64_t now)
 	int64_t elapsed = now - gate->ramp_from;
 	if (elapsed >= RAMP_NS)
 		return limit;
-	unsigned ramp = gate->ramp_floor + (unsigned)((double)limit * (double)elapsed / (double)RAMP_NS);
+	unsigned ramp =
+		gate->ramp_floor + (unsigned)((double)limit * (double)elapsed / (double)RAMP_NS);
 	return ramp < limit ? ramp : limit;
 }
 
@@ -241,7 +243,8 @@ bool gate_ask_again(struct gate *gate, uint64_t start, int64_t now, uint64_t *re
 {
 	enter(gate);
 	bool probe = start == gate->probe;
-	bool fine = visible_cause(gate) == STOP_NONE && !probe && limiter_take(&gate->limiter, now) == 0;
+	bool fine = visible_cause(gate) == STOP_NONE && !probe &&
+		    limiter_take(&gate->limiter, now) == 0;
 	if (fine)
 		*ret_start = ++gate->last_start;
 	leave(gate);
@@ -298,8 +301,8 @@ static void on_refused(struct gate *gate, uint64_t start, int64_t now)
 }
 
 /*
- * A reply that says something of the whole API, not of its event: unless a request that started later
- * was answered as documented, which disproves it.
+ * A reply that says something of the whole API, not of its event: unless a request that started
+ * later was answered as documented, which disproves it.
  */
 static void on_refusal_of_all(struct gate *gate, enum stop_cause cause, uint64_t start, int64_t now)
 {
@@ -412,7 +415,8 @@ void gate_set_options(struct gate *gate, const struct gate_options *options, int
 void gate_state(struct gate *gate, int64_t now, struct gate_state *ret_state)
 {
 	enter(gate);
-	bool probing = visible_cause(gate) == gate->cause && gate->cause != STOP_NONE && gate->probe == 0;
+	bool probing =
+		visible_cause(gate) == gate->cause && gate->cause != STOP_NONE && gate->probe == 0;
 	*ret_state = (struct gate_state){
 		.cause = visible_cause(gate),
 		.stopped_at = gate->stopped_at,

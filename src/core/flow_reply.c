@@ -1,0 +1,181 @@
+#include "flow_state.h"
+
+#include <string.h>
+#include <utlist.h>
+
+#include "core/retry.h"
+
+/* Ends a look-up with the same outcome for all its events. Fails only where a case ID must be
+ * copied. */
+static bool conclude(struct flow *flow, struct lookup *lookup, const struct outcome *outcome,
+	const char *case_id, struct error *err)
+{
+	while (lookup->events != NULL) {
+		struct event *event = lookup->events;
+		event->outcome = *outcome;
+		if (case_id != NULL && (event->outcome.case_id = strdup(case_id)) == NULL)
+			return error_memory(err);
+		DL_DELETE2(lookup->events, event, merged_prev, merged_next);
+		event->lookup = NULL;
+		flow_finish(flow, event);
+	}
+	flow_end_lookup(flow, lookup);
+	return true;
+}
+
+void flow_give_up(struct flow *flow, struct lookup *lookup)
+{
+	struct outcome outcome = {
+		.reason = lookup->failure.reason,
+		.message = reason_message(lookup->failure.reason),
+		.http_status = lookup->failure.http_status,
+		.documented_code = lookup->failure.documented_code,
+		.attempts = lookup_attempts(lookup),
+	};
+	conclude(flow, lookup, &outcome, NULL, NULL);
+}
+
+void flow_blame_api(struct flow *flow, struct lookup *lookup, int64_t now)
+{
+	struct gate_view view;
+	gate_stop_undisproved(flow->gate, now, &view);
+	lookup_give_back(lookup, flow->options.max_attempts > 1, &view);
+	flow_make_ready(flow, lookup, true);
+}
+
+static enum gate_sign sign_of(const struct verdict *verdict)
+{
+	switch (verdict->kind) {
+	case VERDICT_FOUND:
+	case VERDICT_ANSWERED:
+		return SIGN_DOCUMENTED;
+	case VERDICT_FAILED:
+		return SIGN_FAILED;
+	case VERDICT_REFUSED:
+		return SIGN_REFUSED;
+	case VERDICT_CREDENTIALS:
+		return SIGN_CREDENTIALS;
+	case VERDICT_ENDPOINT:
+		return SIGN_ENDPOINT;
+	}
+	return SIGN_NONE;
+}
+
+/* Holds a look-up and the lanes of its events back for as long as the API asked for. */
+static void heed_retry_after(struct lookup *lookup, int64_t wait_ns, int64_t now)
+{
+	if (wait_ns == 0)
+		return;
+	lookup->not_before = now + wait_ns;
+	struct event *event;
+	DL_FOREACH2(lookup->events, event, merged_next)
+	if (event->lane != NULL && event->lane->not_before < lookup->not_before)
+		event->lane->not_before = lookup->not_before;
+}
+
+/* Tries a loose look-up again after the `failures`-th failure in a row, or later if the API asked
+ * so. */
+static void back_off(struct flow *flow, struct lookup *lookup, unsigned failures, int64_t now)
+{
+	int64_t until =
+		now + retry_backoff(&flow->random, failures, flow->options.initial_backoff_ns,
+			      flow->options.max_backoff_ns);
+	flow_delay(flow, lookup, until > lookup->not_before ? until : lookup->not_before);
+}
+
+/* A failed attempt while the line runs: it goes on record, and may be the last. */
+static void on_failed_attempt(struct flow *flow, struct lookup *lookup, bool unclassified,
+	const struct gate_view *view, int64_t now)
+{
+	lookup_failed(lookup, unclassified, view);
+	switch (lookup_judge(lookup, flow->options.max_attempts, view)) {
+	case JUDGED_GUILTY:
+		flow_give_up(flow, lookup);
+		break;
+	case JUDGED_UNDISPROVED:
+		flow_blame_api(flow, lookup, now);
+		break;
+	case JUDGED_UNPROVEN: /* one more backoff for a witness to come; then wake_delayed() judges
+			       */
+	case JUDGED_OPEN:
+		back_off(flow, lookup, lookup_attempts(lookup), now);
+		break;
+	}
+}
+
+/* A reply that does not answer the look-up: decides when it is tried again. */
+static void on_setback(struct flow *flow, struct lookup *lookup, const struct verdict *verdict,
+	bool stopped_line, const struct gate_view *view, int64_t now)
+{
+	bool attempt = verdict->kind == VERDICT_FAILED || verdict->kind == VERDICT_ENDPOINT;
+	lookup->refusals = attempt ? 0 : lookup->refusals + 1;
+	if (stopped_line) {
+		/* A wrong endpoint may be this event's own: its attempt stays, for another's reply
+		 * to disprove. */
+		lookup_give_back(lookup, false, view);
+		if (verdict->kind == VERDICT_ENDPOINT)
+			lookup_failed(lookup, false, view);
+		flow_make_ready(flow, lookup, true);
+	} else if (view->cause != STOP_NONE) {
+		/* It failed for the stop's cause: no attempt. A probe that failed lets the others
+		 * have a turn. */
+		flow_make_ready(flow, lookup, lookup->probe);
+	} else if (attempt) {
+		on_failed_attempt(flow, lookup, verdict->unclassified, view, now);
+	} else {
+		back_off(flow, lookup, lookup->refusals, now);
+	}
+}
+
+static void count_setback(struct flow *flow, struct lookup *lookup, const struct verdict *verdict)
+{
+	flow->counters.retries[verdict->cause]++;
+	flow->retrying += lookup->retrying ? 0 : 1;
+	lookup->retrying = true;
+}
+
+bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *reply, int64_t now,
+	int64_t wall_ms, struct error *err)
+{
+	struct verdict verdict;
+	struct gate_view view;
+	reply_classify(reply, flow->reply_reader, &verdict);
+	flow->counters.unclassified_replies += verdict.unclassified ? 1 : 0;
+	bool stopped_line = gate_end(
+		flow->gate, flow->options.number, lookup->start, sign_of(&verdict), now, &view);
+	flow_take_out(flow, lookup);
+	if (lookup->events == NULL) {
+		flow_end_lookup(flow, lookup);
+		return true;
+	}
+	if (verdict_documented(&verdict)) {
+		struct outcome outcome = {
+			.reason = verdict.reason,
+			.message = verdict.message,
+			.http_status = reply->status,
+			.documented_code = verdict.documented_code,
+			.attempts = lookup_attempts(lookup) + 1,
+		};
+		return conclude(flow, lookup, &outcome,
+			verdict.kind == VERDICT_FOUND ? verdict.case_id : NULL, err);
+	}
+	lookup->failure = (struct failure){verdict.reason, reply->status, verdict.documented_code};
+	count_setback(flow, lookup, &verdict);
+	heed_retry_after(lookup, retry_after_parse(reply->retry_after, wall_ms), now);
+	on_setback(flow, lookup, &verdict, stopped_line, &view, now);
+	return true;
+}
+
+bool flow_may_resend(struct flow *flow, struct lookup *lookup, int64_t now)
+{
+	uint64_t start;
+	if (lookup_attempts(lookup) + 1 >= flow->options.max_attempts ||
+		!gate_ask_again(flow->gate, lookup->start, now, &start))
+		return false;
+	struct gate_view view;
+	gate_look(flow->gate, &view);
+	lookup_failed(lookup, false, &view);
+	lookup->start = start;
+	flow->counters.retries[RETRY_CONNECT]++;
+	return true;
+}

@@ -1,0 +1,116 @@
+#include "lookup.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* An answer to an unclassified reply is asked for once more, whatever max_attempts says. */
+#define UNCLASSIFIED_ATTEMPTS 2
+
+static struct bytes copy_to(char **place, struct bytes source)
+{
+	if (source.data == NULL)
+		return source;
+	struct bytes copy = {memcpy(*place, source.data, source.length), source.length};
+	*place += source.length;
+	return copy;
+}
+
+struct lookup *lookup_new(const struct request *request, unsigned max_attempts, struct error *err)
+{
+	size_t attempts_size = max_attempts * sizeof(struct attempt);
+	size_t identity_size = request->email.length + 1 + request->phone.length;
+	char *block = calloc(1, sizeof(struct lookup) + attempts_size + identity_size);
+	if (block == NULL) {
+		error_memory(err);
+		return NULL;
+	}
+	struct lookup *lookup = (struct lookup *)(void *)block;
+	char *place = block + sizeof(struct lookup);
+	lookup->undisproved = (struct attempt *)(void *)place;
+	place += attempts_size;
+	/* The same layout as lookup_identity() makes: no e-mail address or phone number holds a
+	 * zero. */
+	lookup->identity = (struct bytes){place, identity_size};
+	lookup->request.email = copy_to(&place, request->email);
+	place++;
+	lookup->request.phone = copy_to(&place, request->phone);
+	return lookup;
+}
+
+void lookup_free(struct lookup *lookup)
+{
+	free(lookup);
+}
+
+void lookup_identity(const struct request *request, struct buffer *buffer)
+{
+	buffer_append_bytes(buffer, request->email);
+	buffer_append(buffer, "", 1);
+	buffer_append_bytes(buffer, request->phone);
+}
+
+const struct request *lookup_request(const struct lookup *lookup)
+{
+	return &lookup->request;
+}
+
+const struct event *lookup_event(const struct lookup *lookup)
+{
+	return lookup->events;
+}
+
+unsigned lookup_attempts(const struct lookup *lookup)
+{
+	return lookup->counted + lookup->undisproved_count;
+}
+
+/* Attempts from before the line last stopped are forgiven. */
+static void forgive(struct lookup *lookup, const struct gate_view *view)
+{
+	if (lookup->stops != view->stops)
+		lookup->undisproved_count = 0;
+	lookup->stops = view->stops;
+}
+
+void lookup_failed(struct lookup *lookup, bool unclassified, const struct gate_view *view)
+{
+	forgive(lookup, view);
+	lookup->undisproved[lookup->undisproved_count++] =
+		(struct attempt){lookup->start, unclassified};
+}
+
+void lookup_give_back(struct lookup *lookup, bool keep_last, const struct gate_view *view)
+{
+	unsigned count = lookup->undisproved_count;
+	if (keep_last && count > 0)
+		lookup->undisproved[0] = lookup->undisproved[count - 1];
+	lookup->undisproved_count = keep_last && count > 0 ? 1 : 0;
+	lookup->stops = view->stops;
+}
+
+enum judgement lookup_judge(
+	struct lookup *lookup, unsigned max_attempts, const struct gate_view *view)
+{
+	forgive(lookup, view);
+	unsigned left = 0;
+	for (unsigned i = 0; i < lookup->undisproved_count; i++) {
+		struct attempt attempt = lookup->undisproved[i];
+		if (attempt.start >= view->witness) {
+			lookup->undisproved[left++] = attempt;
+			continue;
+		}
+		lookup->counted++;
+		lookup->counted_unclassified += attempt.unclassified ? 1 : 0;
+	}
+	lookup->undisproved_count = left;
+	if (lookup->counted >= max_attempts ||
+		lookup->counted_unclassified >= UNCLASSIFIED_ATTEMPTS)
+		return JUDGED_GUILTY;
+	if (lookup->undisproved_count >= max_attempts)
+		return JUDGED_UNDISPROVED;
+	if (lookup_attempts(lookup) >= max_attempts)
+		return JUDGED_UNPROVEN;
+	return JUDGED_OPEN;
+}
