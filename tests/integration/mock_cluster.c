@@ -3,8 +3,8 @@
  *
  *	mock_cluster BROKERS
  *
- * prints its bootstrap servers, then obeys a command a line from standard input, answers each with "ok"
- * or what went wrong, and lives until standard input closes:
+ * prints its bootstrap servers, then obeys a command a line from standard input, answers each with
+ *"ok" or what went wrong, and lives until standard input closes:
  *
  *	topic NAME PARTITIONS	creates a topic
  *	down BROKER, up BROKER	cuts a broker off, brings it back
@@ -41,7 +41,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mock_cluster: %s\n", text);
 		return 1;
 	}
-	rd_kafka_mock_cluster_t *cluster = rd_kafka_mock_cluster_new(handle, argc > 1 ? atoi(argv[1]) : 1);
+	rd_kafka_mock_cluster_t *cluster =
+		rd_kafka_mock_cluster_new(handle, argc > 1 ? atoi(argv[1]) : 1);
 	if (!cluster) {
 		fprintf(stderr, "mock_cluster: cannot start\n");
 		return 1;

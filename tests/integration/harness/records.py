@@ -1,0 +1,159 @@
+"""Puts requests into Kafka and takes results out of it."""
+
+import time
+import uuid
+import zlib
+from typing import Dict, Iterable, Iterator, List, Optional
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from .checker import Result
+from .requests import Request
+from .waiting import wait_for
+
+
+def fresh(prefix: str) -> str:
+    """A name that no other test has."""
+    return f"{prefix}-{uuid.uuid4().hex[:10]}"
+
+
+class Topics:
+    """What a test does with one cluster: makes topics, fills them, reads them."""
+
+    def __init__(self, bootstrap: str, mock=None) -> None:
+        self.bootstrap = bootstrap
+        self._mock = mock  # the mock cluster makes its topics itself
+        self._readers: Dict[str, Consumer] = {}
+
+    def create(self, name: str, partitions: int, settings: Optional[Dict[str, str]] = None) -> str:
+        if self._mock:
+            self._mock.topic(name, partitions)
+            return name
+        topic = NewTopic(name, partitions, 1, config=settings or {})
+        for future in self._admin().create_topics([topic]).values():
+            future.result(30)
+        wait_for(lambda: self._partitions(name) == partitions, f"topic {name} is there")
+        return name
+
+    def delete(self, name: str) -> None:
+        for future in self._admin().delete_topics([name]).values():
+            future.result(30)
+        wait_for(lambda: not self._partitions(name), f"topic {name} is gone")
+
+    def produce(self, topic: str, partitions: int, requests: Iterable[Request], keep: bool = True) -> List[Request]:
+        """Puts the requests into the topic and notes where each went.
+
+        One with a key always goes to the same partition. `keep=False` returns nothing, for
+        backlogs too large to hold.
+        """
+        producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 20, "acks": "all",
+                             "enable.idempotence": self._mock is None, "queue.buffering.max.messages": 200_000,
+                             "queue.buffering.max.kbytes": 262_144, "batch.num.messages": 10_000})
+        kept: List[Request] = []
+        failures: List[KafkaError] = []
+        for number, request in enumerate(requests):
+            partition = zlib.crc32(request.key) % partitions if request.key is not None else number % partitions
+
+            def delivered(error, message, request=request):
+                if error:
+                    failures.append(error)
+                request.topic, request.partition, request.offset = topic, message.partition(), message.offset()
+
+            self._put(producer, topic, partition, request, delivered if keep else None)
+            if keep:
+                kept.append(request)
+        producer.flush(120)
+        assert not failures, failures[0]
+        return kept
+
+    @staticmethod
+    def _put(producer: Producer, topic: str, partition: int, request: Request, delivered) -> None:
+        while True:
+            try:
+                more = {"on_delivery": delivered} if delivered else {}
+                producer.produce(topic, request.value, request.key, partition,
+                                 headers=request.headers or None, **more)
+                producer.poll(0)
+                return
+            except BufferError:
+                producer.poll(0.05)
+
+    def ends(self, topic: str) -> Dict[int, int]:
+        """The end of each partition: the offset that the next record gets."""
+        consumer = self._reader("looking-on")
+        return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=20)[1]
+                for p in self._partition_numbers(consumer, topic)}
+
+    def count(self, topic: str) -> int:
+        return sum(self.ends(topic).values())
+
+    def committed(self, group: str, topic: str) -> Dict[int, int]:
+        """The group's committed offsets, 0 where there is none yet."""
+        consumer = self._reader(group)
+        wanted = [TopicPartition(topic, p) for p in self._partition_numbers(consumer, topic)]
+        return {tp.partition: max(tp.offset, 0) for tp in consumer.committed(wanted, timeout=20)}
+
+    def read(self, topic: str) -> Iterator[Result]:
+        """Everything that is in the topic now, each partition in its order."""
+        consumer = Consumer(self._reader_settings("looking-on"))
+        try:
+            left = {}
+            for p in self._partition_numbers(consumer, topic):
+                low, high = consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=20)
+                if high > low:
+                    left[p] = high
+            consumer.assign([TopicPartition(topic, p, 0) for p in left])
+            deadline = time.monotonic() + 120
+            while left:
+                assert time.monotonic() < deadline, f"cannot read {topic} up to {left}"
+                for message in consumer.consume(5000, 0.5):
+                    if message.error():
+                        raise KafkaException(message.error())
+                    p = message.partition()
+                    yield Result(p, message.offset(), message.timestamp()[1], message.key(), message.value(),
+                                 message.headers() or [])
+                    if p in left and message.offset() + 1 >= left[p]:
+                        del left[p]
+        finally:
+            consumer.close()
+
+    def wait_worked_off(self, group: str, topic: str, timeout: float, service=None) -> float:
+        """Waits until the group has committed everything in the topic. Returns how long it took."""
+        ends = self.ends(topic)
+        start = time.monotonic()
+
+        def done() -> bool:
+            if service:
+                service.expect_running()
+            return self.committed(group, topic) == ends
+
+        wait_for(done, f"group {group} has committed all of {topic}", timeout, 0.1,
+                 detail=lambda: f"{self.committed(group, topic)} of {ends}")
+        return time.monotonic() - start
+
+    def end(self) -> None:
+        for consumer in self._readers.values():
+            consumer.close()
+        self._readers.clear()
+
+    def _reader(self, group: str) -> Consumer:
+        """A consumer that joins no group, for looking at a topic or at a group's offsets."""
+        if group not in self._readers:
+            self._readers[group] = Consumer(self._reader_settings(group))
+        return self._readers[group]
+
+    def _reader_settings(self, group: str) -> dict:
+        return {"bootstrap.servers": self.bootstrap, "group.id": group, "enable.auto.commit": False,
+                "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, "queued.max.messages.kbytes": 32_768}
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap})
+
+    def _partitions(self, name: str) -> int:
+        topics = self._admin().list_topics(timeout=20).topics
+        return len(topics[name].partitions) if name in topics else 0
+
+    @staticmethod
+    def _partition_numbers(consumer: Consumer, topic: str) -> List[int]:
+        return sorted(consumer.list_topics(topic, timeout=20).topics[topic].partitions)
