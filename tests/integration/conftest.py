@@ -1,9 +1,82 @@
 """Fixtures of the integration tests: one real broker for all of them, fresh topics for each."""
 
-import os
 import pathlib
 import sys
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from harness import paths  # noqa: E402
+from harness.broker import KafkaBroker, MockCluster  # noqa: E402
+from harness.records import Topics  # noqa: E402
+from harness.scene import Scene  # noqa: E402
+from harness.sim import Sim  # noqa: E402
+
+_FIGURES = []
+
+
+@pytest.fixture(scope="session")
+def broker():
+    """The real Apache Kafka broker."""
+    with KafkaBroker() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def topics(broker):
+    topics = Topics(broker.bootstrap)
+    yield topics
+    topics.end()
+
+
+@pytest.fixture(scope="module")
+def mock_topics(tmp_path_factory):
+    """The same, of a mock cluster of this module."""
+    with MockCluster(tmp_path_factory.mktemp("mock")) as mock:
+        topics = Topics(mock.bootstrap, mock)
+        yield topics
+        topics.end()
+
+
+@pytest.fixture
+def sim(tmp_path):
+    """The simulated API, which records what it sees."""
+    with Sim(tmp_path / "sim", record=True) as sim:
+        yield sim
+
+
+@pytest.fixture
+def make_scene(topics, sim, tmp_path):
+    """Makes a scene on the real broker: make_scene(partitions=8, **{"lookup.ordering": "none"})."""
+    made = []
+
+    def make(**options):
+        made.append(Scene(options.pop("topics", topics), options.pop("sim", sim), tmp_path, **options))
+        return made[-1]
+
+    yield make
+    for scene in made:
+        scene.__exit__()
+
+
+@pytest.fixture
+def figure(request):
+    """Notes a figure that the run's output is to show."""
+    return lambda text: _FIGURES.append(f"{request.node.name}: {text}")
+
+
+@pytest.fixture
+def size(figure):
+    """size(ci, full): how big this test is, and says so where it is smaller than it could be."""
+    def choose(ci: int, full: int) -> int:
+        chosen = full if paths.full_size() else ci
+        figure(f"{chosen:,} requests" + ("" if chosen == full else f" (full size, by --full: {full:,})"))
+        return chosen
+
+    return choose
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in _FIGURES:
+        terminalreporter.write_line(f"figure: {line}")

@@ -1,0 +1,119 @@
+"""A scene: topics of its own, the simulated API and the service between them."""
+
+import contextlib
+import pathlib
+import threading
+from typing import Any, Dict, Iterable, Iterator, List, Optional
+
+from .checker import Checker, Report, Result
+from .records import Topics, fresh
+from .requests import Request, plain
+from .service import Service
+from .sim import Sim
+from .waiting import wait_for
+
+
+class Scene:
+    """What most tests need, with names that no other test has. A context manager: its services end with it."""
+
+    def __init__(self, topics: Topics, sim: Sim, directory: pathlib.Path, partitions: int = 4,
+                 topic_settings: Optional[Dict[str, str]] = None, create: bool = True, **settings: Any) -> None:
+        self.topics = topics
+        self.sim = sim
+        self.directory = directory
+        self.partitions = partitions
+        self.requests_topic = fresh("requests")
+        self.results_topic = fresh("results")
+        self.group = fresh("group")
+        self.settings: Dict[str, Any] = {
+            "kafka.brokers": topics.bootstrap, "kafka.group_id": self.group,
+            "kafka.request_topics": [self.requests_topic], "kafka.result_topic": self.results_topic,
+            "care360.base_url": sim.url, **settings}
+        self.sent: List[Request] = []
+        self._services: List[Service] = []
+        if create:
+            topics.create(self.requests_topic, partitions)
+            topics.create(self.results_topic, partitions, topic_settings)
+
+    def __enter__(self) -> "Scene":
+        return self
+
+    def __exit__(self, *_) -> None:
+        for service in self._services:
+            service.end()
+
+    def service(self, ready: bool = True, settings: Optional[Dict[str, Any]] = None, **options: Any) -> Service:
+        """Starts an instance; each has a name, and so files, of its own."""
+        name = f"service-{len(self._services) + 1}"
+        service = Service(self.directory, {**self.settings, **(settings or {})}, name, **options)
+        self._services.append(service)
+        return service.wait_ready() if ready else service
+
+    def put(self, requests: Iterable[Request]) -> List[Request]:
+        """Puts requests into the topic; check() will expect their results."""
+        put = self.topics.produce(self.requests_topic, self.partitions, requests)
+        self.sent += put
+        return put
+
+    def results(self) -> List[Result]:
+        return list(self.topics.read(self.results_topic))
+
+    def result_count(self) -> int:
+        return self.topics.count(self.results_topic)
+
+    def result_of(self, request: Request, timeout: float = 30.0) -> Result:
+        """Waits for the first result of a request."""
+        def find() -> Optional[Result]:
+            self._expect_running()
+            return next((result for result in self.results() if result.ce_id == request.ce_id), None)
+
+        return wait_for(find, f"{request.kind} is answered", timeout, 0.1, detail=self._state)
+
+    def wait_results(self, count: int, timeout: float = 120.0) -> None:
+        def enough() -> bool:
+            self._expect_running()
+            return self.result_count() >= count
+
+        wait_for(enough, f"{count} results", timeout, 0.05, detail=lambda: f"{self.result_count()} so far; {self._state()}")
+
+    def wait_worked_off(self, timeout: float = 120.0) -> float:
+        """Waits until every request is answered and committed."""
+        service = next((s for s in self._services if s.running()), None)
+        return self.topics.wait_worked_off(self.group, self.requests_topic, timeout, service)
+
+    def check(self) -> Report:
+        """Compares all results with all requests."""
+        checker = Checker(self.group, self.settings.get("lookup.result_key", "request") == "request",
+                          self.settings.get("lookup.ordering", "key"))
+        return checker.check(self.sent, self.results())
+
+    @contextlib.contextmanager
+    def witnesses(self, every: float = 0.05) -> Iterator[None]:
+        """Healthy requests going by all the while, so that failures of others have a witness."""
+        over = threading.Event()
+
+        def send() -> None:
+            number = 0
+            while not over.is_set():
+                number += 1
+                self.topics.produce(self.requests_topic, self.partitions, [plain(email=f"witness{number}@example.org")])
+                over.wait(every)
+
+        thread = threading.Thread(target=send, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _expect_running(self) -> None:
+        """At least one instance is up, unless the test has ended all of them itself."""
+        if self._services and not any(service.running() for service in self._services):
+            self._services[-1].expect_running()
+
+    def _state(self) -> str:
+        if not self._services:
+            return ""
+        service = self._services[-1]
+        return f"readyz {service.get('/readyz')}; log {service.stderr[-1500:]}"

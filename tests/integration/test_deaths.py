@@ -1,0 +1,147 @@
+"""Instances die, stop, join and leave in the middle of the work: nothing is lost."""
+
+import collections
+import time
+
+from harness.requests import mixture, small
+from harness.waiting import wait_for
+
+COMMIT_INTERVAL_MS = 200  # the default of kafka.commit_interval_ms
+SLACK_MS = 500            # for a commit's way to the broker on two busy cores
+
+# Results carry the broker's clock, so that "when was it acknowledged" has an answer.
+BROKER_TIME = {"message.timestamp.type": "LogAppendTime"}
+SHORT_SESSION = {"kafka.session_timeout_ms": 2000}
+
+
+def test_kill_dash_nine_ten_times_loses_nothing_and_repeats_little(make_scene, sim, size, figure):
+    count, deaths = size(30_000, 100_000), 10
+    sim.set(latency_ms=20)
+    scene = make_scene(partitions=8, topic_settings=BROKER_TIME, **SHORT_SESSION)
+    scene.put(mixture(count))
+    killed = []
+    for death in range(deaths):
+        service = scene.service(ready=False)
+        scene.wait_results((death + 1) * count // (deaths + 1))
+        killed.append(kill(scene, service))
+    scene.service(ready=False)
+    scene.wait_worked_off(60 + count / 500)
+    report = scene.check()
+    report.expect_nothing_lost()
+    repeats = repeats_of_each_death(scene, killed)
+    figure(f"{report}; repeats of each death: {repeats}; results acknowledged and not yet committed: "
+           f"{[death['uncommitted'] for death in killed]}")
+    assert sum(repeats) == len(report.repeated)
+    for death, repeated in zip(killed, repeats):
+        assert repeated <= death["uncommitted"], "more repeats than the contract allows"
+        assert_commits_were_fresh(scene, death)
+
+
+def kill(scene, service):
+    """Kills the service and notes when, what it had committed and what was in the result topic."""
+    when = time.time() * 1000
+    service.kill()
+    committed = scene.topics.committed(scene.group, scene.requests_topic)
+    published = {result.ce_id for result in scene.results()}
+    uncommitted = sum(offset_of(ce_id)[1] >= committed[offset_of(ce_id)[0]] for ce_id in published)
+    return {"when": when, "committed": committed, "uncommitted": uncommitted}
+
+
+def offset_of(ce_id):
+    _, partition, offset = ce_id.rsplit("/", 2)
+    return int(partition), int(offset)
+
+
+def repeats_of_each_death(scene, killed):
+    """A repeat belongs to the last death before it."""
+    repeats = [0] * len(killed)
+    seen = set()
+    for result in sorted(scene.results(), key=lambda r: (r.timestamp_ms, r.offset)):
+        if result.ce_id in seen:
+            repeats[max(n for n, death in enumerate(killed) if death["when"] <= result.timestamp_ms)] += 1
+        seen.add(result.ce_id)
+    return repeats
+
+
+def assert_commits_were_fresh(scene, death):
+    """What was acknowledged without a gap a commit interval before the death was committed at the death."""
+    first = collections.defaultdict(dict)
+    for result in scene.results():
+        partition, offset = offset_of(result.ce_id)
+        first[partition][offset] = min(result.timestamp_ms, first[partition].get(offset, result.timestamp_ms))
+    deadline = death["when"] - COMMIT_INTERVAL_MS - SLACK_MS
+    for partition, acknowledged in first.items():
+        watermark = 0
+        while acknowledged.get(watermark, deadline + 1) <= deadline:
+            watermark += 1
+        assert death["committed"][partition] >= watermark, (
+            f"partition {partition}: {death['committed'][partition]} committed, but all below {watermark} were "
+            f"acknowledged {COMMIT_INTERVAL_MS + SLACK_MS} ms before the death")
+
+
+def test_sigterm_in_the_middle_loses_and_repeats_nothing(make_scene, sim, size, figure):
+    count, stops = size(20_000, 100_000), 3
+    sim.set(latency_ms=20)
+    scene = make_scene(partitions=8)
+    scene.put(mixture(count))
+    drains = []
+    for stop in range(stops):
+        service = scene.service(ready=False)
+        scene.wait_results((stop + 1) * count // (stops + 1))
+        begun = time.monotonic()
+        assert service.terminate() == 0, service.stderr[-2000:]
+        drains.append(round(time.monotonic() - begun, 2))
+    scene.service(ready=False)
+    scene.wait_worked_off(60 + count / 500)
+    report = scene.check()
+    figure(f"{report}; seconds to drain: {drains}")
+    report.expect_exactly_once()
+
+
+def test_instances_that_join_and_leave_lose_nothing(make_scene, sim, size, figure):
+    count = size(20_000, 100_000)
+    sim.set(latency_ms=20)
+    scene = make_scene(partitions=8, **{"lookup.in_flight": 64})
+    scene.put(mixture(count))
+    scene.service()
+    for step in (1, 3):
+        scene.wait_results(step * count // 6)
+        other = scene.service()
+        wait_for(lambda: other.metric("care360_lookup_assigned_partitions") == 4, "the partitions are shared")
+        scene.wait_results((step + 1) * count // 6)
+        assert other.terminate() == 0, other.stderr[-2000:]
+    scene.wait_worked_off(60 + count / 500)
+    report = scene.check()
+    figure(str(report))
+    report.expect_nothing_lost()
+    assert not report.repeated, "a rebalance drains what it takes away, so that nothing is repeated"
+
+
+def test_a_dead_instance_is_replaced_by_the_one_that_is_left(make_scene, sim):
+    sim.set(latency_ms=20)
+    scene = make_scene(partitions=8, **SHORT_SESSION)
+    dying = scene.service()
+    scene.service()
+    scene.put(small(8_000))
+    scene.wait_results(1_000)
+    dying.kill()
+    scene.wait_worked_off(60)
+    scene.check().expect_nothing_lost()
+
+
+def test_the_broker_going_and_coming_back_loses_nothing(tmp_path, sim):
+    from harness.broker import KafkaBroker
+    from harness.records import Topics
+    from harness.scene import Scene
+
+    sim.set(latency_ms=5)
+    with KafkaBroker() as broker, Scene(Topics(broker.bootstrap), sim, tmp_path, partitions=4) as scene:
+        service = scene.service()
+        scene.put(small(10_000))
+        scene.wait_results(2_000)
+        broker.stop()
+        service.wait_not_ready("", 60)
+        broker.start()
+        scene.wait_worked_off(90)
+        scene.check().expect_nothing_lost()
+        service.wait_ready()
