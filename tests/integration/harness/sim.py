@@ -10,8 +10,8 @@ from .process import Process
 from .service import KEY, clean_environment
 from .waiting import wait_for
 
-_SETTINGS = "/control/settings"
-_STATS = "/control/stats"
+_SETTINGS = "/_sim/settings"
+_STATS = "/_sim/stats"
 _GREETING = "listening on "
 
 
@@ -73,6 +73,7 @@ class Sim:
 
     def requests(self) -> List[Dict[str, Any]]:
         """Every request it saw, from the file of --record."""
+        self.stats()  # has it write what it still holds
         with open(self.record_path) as record:
             return [json.loads(line) for line in record]
 

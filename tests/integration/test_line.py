@@ -1,0 +1,161 @@
+"""The line stops rather than fails: nothing is turned into error events, and nothing is lost."""
+
+import json
+
+import pytest
+
+from harness.requests import plain, small
+from harness.waiting import stays_so, wait_for
+
+QUICK = {"retry.max_attempts": 2, "retry.initial_backoff_ms": 10, "retry.max_backoff_ms": 50,
+         "breaker.probe_interval_ms": 200, "breaker.window_ms": 1000, "care360.timeout_ms": 1000}
+
+
+def stopped(service, cause):
+    return lambda: service.metric("care360_lookup_line_stopped", cause=cause) == 1
+
+
+def expect_all_found(scene, timeout=60):
+    scene.wait_worked_off(timeout)
+    report = scene.check()
+    report.expect_exactly_once()
+    return report
+
+
+def test_a_refused_key_stops_the_line_until_the_file_holds_a_good_one(make_scene, sim):
+    scene = make_scene(**QUICK)
+    scene.put(small(500))
+    service = scene.service(ready=False, key="not-the-key")
+    service.wait_not_ready("credentials")
+    wait_for(stopped(service, "credentials"), "the metric says so")
+    asked = sim.stats()["requests"]
+    stays_so(lambda: scene.result_count() == 0, "no result while the key is refused", 1)
+    assert sim.stats()["requests"] - asked <= 8, "none but probes"
+    assert sum(scene.topics.committed(scene.group, scene.requests_topic).values()) == 0
+    service.write_key("test-key-4f1c")
+    expect_all_found(scene)
+    service.wait_ready()
+    assert service.metric("care360_lookup_line_stopped", cause="credentials") == 0
+
+
+def test_a_key_refused_in_the_middle_turns_nothing_into_an_error_event(make_scene, sim):
+    sim.set(latency_ms=10)
+    scene = make_scene(**QUICK)
+    scene.put(small(4_000))
+    service = scene.service()
+    scene.wait_results(500)
+    sim.set(api_key="another-key")
+    service.wait_not_ready("credentials")
+    service.write_key("another-key")
+    expect_all_found(scene)
+
+
+def test_no_key_at_all_stops_the_line_until_there_is_one(make_scene, sim):
+    scene = make_scene(**QUICK)
+    scene.put(small(50))
+    service = scene.service(ready=False, key=None)
+    service.wait_not_ready("credentials")
+    assert sim.stats()["requests"] == 0
+    service.write_key("test-key-4f1c")
+    expect_all_found(scene)
+
+
+def test_an_api_that_refuses_connections_stops_the_line_and_it_recovers(make_scene, sim):
+    sim.set(latency_ms=10)
+    scene = make_scene(**QUICK)
+    scene.put(small(4_000))
+    service = scene.service()
+    scene.wait_results(500)
+    sim.down()
+    service.wait_not_ready("api_down")
+    before = scene.result_count()
+    stays_so(lambda: scene.result_count() == before, "no result while the API is down", 1)
+    sim.up()
+    expect_all_found(scene)
+    service.wait_ready()
+
+
+@pytest.mark.parametrize("fault", ["status_500", "status_503:body=html", "reset", "hang", "html", "json_broken", "unknown_text"])
+def test_an_api_that_fails_every_request_stops_the_line_and_blames_no_event(make_scene, sim, fault):
+    scene = make_scene(**QUICK)
+    scene.put(small(300))
+    sim.faults(fault)
+    service = scene.service(ready=False)
+    service.wait_not_ready("api_down", 60)
+    assert scene.result_count() == 0
+    sim.faults()
+    expect_all_found(scene)
+
+
+@pytest.mark.parametrize("status", [302, 403, 404, 405, 410])
+def test_a_wrong_endpoint_stops_the_line_at_once(make_scene, sim, status):
+    scene = make_scene(**QUICK)
+    scene.put(small(300))
+    sim.faults(f"status_{status}")
+    service = scene.service(ready=False)
+    service.wait_not_ready("endpoint")
+    stays_so(lambda: scene.result_count() == 0, "no result from a wrong endpoint", 0.5)
+    sim.faults()
+    expect_all_found(scene)
+
+
+def test_nothing_but_refusals_stops_the_line_as_rate_limited(make_scene, sim):
+    scene = make_scene(**QUICK)
+    scene.put(small(300))
+    sim.faults("status_429")
+    service = scene.service(ready=False)
+    service.wait_not_ready("rate_limited")
+    assert scene.result_count() == 0
+    sim.faults()
+    expect_all_found(scene)
+
+
+def test_one_probe_at_a_time_while_the_line_is_stopped(make_scene, sim):
+    scene = make_scene(**QUICK)
+    scene.put(small(300))
+    sim.faults("status_404")
+    service = scene.service(ready=False)
+    service.wait_not_ready("endpoint")
+    seen = len(sim.requests())
+    wait_for(lambda: len(sim.requests()) >= seen + 5, "five probes")
+    assert all(line["concurrent"] == 1 for line in sim.requests()[seen + 1:])
+
+
+@pytest.mark.parametrize("missing", ["request", "result"])
+def test_a_missing_topic_is_named_by_readiness_and_nothing_is_lost(make_scene, missing):
+    scene = make_scene(create=False, **QUICK)
+    there, lacking = scene.requests_topic, scene.results_topic
+    if missing == "request":
+        there, lacking = lacking, there
+    scene.topics.create(there, 4)
+    if missing == "result":
+        scene.put(small(200))
+    service = scene.service(ready=False)
+    line = service.wait_not_ready(lacking)
+    assert "kafka" in line
+    scene.topics.create(lacking, 4)
+    service.wait_ready(60)
+    if missing == "request":
+        scene.put(small(200))
+    expect_all_found(scene)
+
+
+def test_a_topic_is_never_created_by_the_service(make_scene):
+    scene = make_scene(create=False)
+    scene.service(ready=False).wait_not_ready("")
+    topics = scene.topics._admin().list_topics(timeout=20).topics
+    assert scene.requests_topic not in topics and scene.results_topic not in topics
+
+
+def test_an_event_that_alone_fails_is_blamed_while_others_pass(make_scene, sim):
+    scene = make_scene(**QUICK)
+    sim.faults("status_500:match=poison")
+    poison, = scene.put([plain(email="poison@example.org", request_id="p")])
+    service = scene.service(ready=False)
+    service.wait_not_ready("api_down")
+    stays_so(lambda: scene.result_count() == 0, "nobody disproved it yet", 0.5)
+    scene.put(small(20))
+    value = json.loads(scene.result_of(poison).value)
+    assert value["error"]["reason"] == "api_unavailable" and value["attempts"] == 2
+    scene.wait_worked_off()
+    assert scene.result_count() == 21
