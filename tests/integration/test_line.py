@@ -143,7 +143,7 @@ def test_a_missing_topic_is_named_by_readiness_and_nothing_is_lost(make_scene, m
 def test_a_topic_is_never_created_by_the_service(make_scene):
     scene = make_scene(create=False)
     scene.service(ready=False).wait_not_ready("")
-    topics = scene.topics._admin().list_topics(timeout=20).topics
+    topics = scene.topics.admin.list_topics(timeout=20).topics
     assert scene.requests_topic not in topics and scene.results_topic not in topics
 
 

@@ -25,19 +25,20 @@ class Topics:
         self.bootstrap = bootstrap
         self._mock = mock  # the mock cluster makes its topics itself
         self._readers: Dict[str, Consumer] = {}
+        self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
 
     def create(self, name: str, partitions: int, settings: Optional[Dict[str, str]] = None) -> str:
         if self._mock:
             self._mock.topic(name, partitions)
             return name
         topic = NewTopic(name, partitions, 1, config=settings or {})
-        for future in self._admin().create_topics([topic]).values():
+        for future in self.admin.create_topics([topic]).values():
             future.result(30)
         wait_for(lambda: self._partitions(name) == partitions, f"topic {name} is there")
         return name
 
     def delete(self, name: str) -> None:
-        for future in self._admin().delete_topics([name]).values():
+        for future in self.admin.delete_topics([name]).values():
             future.result(30)
         wait_for(lambda: not self._partitions(name), f"topic {name} is gone")
 
@@ -47,7 +48,7 @@ class Topics:
         One with a key always goes to the same partition. `keep=False` returns nothing, for
         backlogs too large to hold.
         """
-        producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 20, "acks": "all",
+        producer = Producer({"bootstrap.servers": self.bootstrap, "log_level": 2, "linger.ms": 20, "acks": "all",
                              "enable.idempotence": self._mock is None, "queue.buffering.max.messages": 200_000,
                              "queue.buffering.max.kbytes": 262_144, "batch.num.messages": 10_000})
         kept: List[Request] = []
@@ -63,7 +64,7 @@ class Topics:
             self._put(producer, topic, partition, request, delivered if keep else None)
             if keep:
                 kept.append(request)
-        producer.flush(120)
+        assert producer.flush(120) == 0, f"{topic} takes no more records"
         assert not failures, failures[0]
         return kept
 
@@ -145,13 +146,10 @@ class Topics:
 
     def _reader_settings(self, group: str) -> dict:
         return {"bootstrap.servers": self.bootstrap, "group.id": group, "enable.auto.commit": False,
-                "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, "queued.max.messages.kbytes": 32_768}
-
-    def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.bootstrap})
+                "log_level": 2, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, "queued.max.messages.kbytes": 32_768}
 
     def _partitions(self, name: str) -> int:
-        topics = self._admin().list_topics(timeout=20).topics
+        topics = self.admin.list_topics(timeout=20).topics
         return len(topics[name].partitions) if name in topics else 0
 
     @staticmethod
