@@ -4,7 +4,7 @@ import os
 import pathlib
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
-BUILD = pathlib.Path(os.environ.get("CARE360_BUILD", PROJECT / "build")).resolve()
+BUILD = pathlib.Path(os.environ.get("CARE360_BUILD_DIR", PROJECT / "build")).resolve()
 
 SERVICE = BUILD / "care360-lookup"
 SIMULATOR = BUILD / "care360-sim"
