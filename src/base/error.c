@@ -4,12 +4,24 @@
 #include <stdio.h>
 #include <string.h>
 
+static void mark_cut(struct error *err, int length)
+{
+	if (length >= (int)sizeof(err->text))
+		memcpy(err->text + sizeof(err->text) - 4, "...", 4);
+}
+
 __attribute__((format(printf, 2, 0))) static void write_text(
 	struct error *err, const char *format, va_list args)
 {
-	int length = vsnprintf(err->text, sizeof(err->text), format, args);
-	if (length >= (int)sizeof(err->text))
-		memcpy(err->text + sizeof(err->text) - 4, "...", 4);
+	mark_cut(err, vsnprintf(err->text, sizeof(err->text), format, args));
+}
+
+/* Appends ": " and a text. */
+static void append_text(struct error *err, const char *text)
+{
+	size_t used = strlen(err->text);
+	int length = snprintf(err->text + used, sizeof(err->text) - used, ": %s", text);
+	mark_cut(err, (int)used + length);
 }
 
 bool error_set(struct error *err, const char *format, ...)
@@ -34,8 +46,7 @@ bool error_system(struct error *err, int number, const char *format, ...)
 
 	char buffer[128];
 	const char *reason = strerror_r(number, buffer, sizeof(buffer));
-	size_t used = strlen(err->text);
-	snprintf(err->text + used, sizeof(err->text) - used, ": %s", reason);
+	append_text(err, reason);
 	return false;
 }
 
@@ -48,8 +59,7 @@ bool error_prefix(struct error *err, const char *format, ...)
 	va_start(args, format);
 	write_text(err, format, args);
 	va_end(args);
-	size_t used = strlen(err->text);
-	snprintf(err->text + used, sizeof(err->text) - used, ": %s", inner.text);
+	append_text(err, inner.text);
 	return false;
 }
 
