@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct bytes {
 	const char *data; /* NULL: absent */
@@ -31,6 +32,9 @@ bool bytes_equal_nocase(struct bytes a, struct bytes b);
 bool bytes_start_with(struct bytes whole, struct bytes part);
 bool bytes_end_with(struct bytes whole, struct bytes part);
 
+/* Without the spaces and tabs around it. */
+struct bytes bytes_trimmed(struct bytes bytes);
+
 /*
  * A buffer that grows. Start one as `struct buffer buffer = {0};`, end it with buffer_fini(). What is
  * appended after an allocation failed is dropped, and `failed` stays set: check it once, at the end.
@@ -50,6 +54,7 @@ void buffer_clear(struct buffer *buffer);
 void buffer_append(struct buffer *buffer, const void *data, size_t length);
 void buffer_append_bytes(struct buffer *buffer, struct bytes bytes);
 void buffer_append_text(struct buffer *buffer, const char *text);
+void buffer_append_integer(struct buffer *buffer, int64_t number); /* in decimal */
 void buffer_append_format(struct buffer *buffer, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

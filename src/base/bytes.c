@@ -35,8 +35,24 @@ bool bytes_start_with(struct bytes whole, struct bytes part)
 bool bytes_end_with(struct bytes whole, struct bytes part)
 {
 	return whole.length >= part.length &&
-	       (part.length == 0 ||
-		memcmp(whole.data + whole.length - part.length, part.data, part.length) == 0);
+	       (part.length == 0 || memcmp(whole.data + whole.length - part.length, part.data,
+					    part.length) == 0);
+}
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+struct bytes bytes_trimmed(struct bytes bytes)
+{
+	while (bytes.length > 0 && is_blank(bytes.data[0])) {
+		bytes.data++;
+		bytes.length--;
+	}
+	while (bytes.length > 0 && is_blank(bytes.data[bytes.length - 1]))
+		bytes.length--;
+	return bytes;
 }
 
 void buffer_fini(struct buffer *buffer)
@@ -90,6 +106,20 @@ void buffer_append_bytes(struct buffer *buffer, struct bytes bytes)
 void buffer_append_text(struct buffer *buffer, const char *text)
 {
 	buffer_append(buffer, text, strlen(text));
+}
+
+void buffer_append_integer(struct buffer *buffer, int64_t number)
+{
+	char digits[20]; /* of the longest, INT64_MIN, with its sign */
+	size_t at = sizeof(digits);
+	uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+	do {
+		digits[--at] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (number < 0)
+		digits[--at] = '-';
+	buffer_append(buffer, digits + at, sizeof(digits) - at);
 }
 
 void buffer_append_format(struct buffer *buffer, const char *format, ...)

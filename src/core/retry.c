@@ -40,19 +40,6 @@ int64_t retry_backoff(struct random *random, unsigned attempt, int64_t initial_n
 	return (int64_t)random_below(random, (uint64_t)ceiling + 1);
 }
 
-/* The value without white space around it. */
-static struct bytes trimmed(struct bytes value)
-{
-	while (value.length > 0 && (value.data[0] == ' ' || value.data[0] == '\t')) {
-		value.data++;
-		value.length--;
-	}
-	while (value.length > 0 &&
-		(value.data[value.length - 1] == ' ' || value.data[value.length - 1] == '\t'))
-		value.length--;
-	return value;
-}
-
 static bool read_seconds(struct bytes value, int64_t *ret_wait_ns)
 {
 	int64_t seconds = 0;
@@ -100,7 +87,7 @@ int64_t retry_after_parse(struct bytes value, int64_t wall_ms)
 		"%A, %d-%b-%y %H:%M:%S GMT", /* RFC 850 */
 		"%a %b %e %H:%M:%S %Y",      /* asctime() */
 	};
-	value = trimmed(value);
+	value = bytes_trimmed(value);
 	int64_t wait_ns = 0;
 	if (read_seconds(value, &wait_ns))
 		return wait_ns;
