@@ -3,7 +3,8 @@
  *
  * The forms, the limits and what counts as malformed are those of section 3 of the contract: a plain
  * JSON object; CloudEvents 1.x structured (`content-type: application/cloudevents+json`) and binary
- * (`ce_specversion`); each also behind Confluent's five-byte schema prefix.
+ * (`ce_specversion`); each also behind Confluent's five-byte schema prefix. A content type that is
+ * CloudEvents' own or Avro's decides; any other, known or not, leaves it to `ce_specversion`.
  */
 #ifndef CORE_REQUEST_H
 #define CORE_REQUEST_H
@@ -37,8 +38,9 @@ enum request_problem {
 /*
  * Reads the request of a record. `reader` was made with REQUEST_JSON_DEPTH.
  *
- * ret_request: the request, the caller's to free; also set, with what could be read (the requestId if
- * nothing else), for the two problems that become an error event, or NULL where nothing could be.
+ * ret_request: the request, the caller's to free. For the two problems that become an error event it
+ * holds the requestId and nothing else, or is NULL where there is none that could be read. A binary
+ * CloudEvent's `ce_id` is echoed even where the value is no JSON at all. Untouched without memory.
  * err: for REQUEST_MALFORMED, which mistake it is, without a byte of the value.
  */
 enum request_problem request_parse(const struct record *record, struct json_reader *reader,

@@ -408,6 +408,8 @@ struct bytes json_string_bytes(struct json_object *string)
 
 bool json_is_utf8(struct bytes text)
 {
+	if (text.length == 0)
+		return true;
 	const unsigned char *at = (const unsigned char *)text.data;
 	const unsigned char *end = at + text.length;
 	while (at < end) {
