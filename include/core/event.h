@@ -47,7 +47,7 @@ struct event {
 	void *source;
 	uint64_t sequence;
 
-	/* Set by flow: the request, NULL where it is malformed, and how it ends. */
+	/* Set by flow: the request, of a malformed one what could be read or NULL, and how it ends. */
 	struct request *request;
 	struct outcome outcome;
 

@@ -63,8 +63,7 @@ static void starts_with_all_else_zero(void **state)
 	assert_null(event->outcome.case_id);
 	assert_int_equal(event->outcome.reason, REASON_NONE);
 	assert_null(event->next);
-	assert_null(event->lane_next);
-	assert_null(event->merged);
+	assert_null(event->lookup);
 	assert_null(event->lane);
 	event_free(event);
 }
