@@ -44,8 +44,7 @@ static json_object *read_body(struct evhttp_request *request)
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
 	json_object *object = json_tokener_parse_ex(
 		tokener, (const char *)evbuffer_pullup(body, -1), (int)length);
-	bool whole = json_tokener_get_error(tokener) == json_tokener_success &&
-		     json_tokener_get_parse_end(tokener) == length;
+	bool whole = json_tokener_get_error(tokener) == json_tokener_success;
 	json_tokener_free(tokener);
 	if (!whole) {
 		json_object_put(object);

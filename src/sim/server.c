@@ -22,8 +22,6 @@
 
 #define BACKLOG         4096
 #define RECORD_FLUSH_MS 200
-#define BODY_BYTES      (16 << 20) /* of a request: a long list of faults fits */
-#define HEADER_BYTES    (1 << 20)  /* of a request */
 
 struct server {
 	struct server_parts parts;
@@ -280,8 +278,6 @@ static bool set_up_http(struct server *server, struct error *err)
 	evhttp_set_allowed_methods(
 		server->http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_PUT |
 				      EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PATCH);
-	evhttp_set_max_body_size(server->http, BODY_BYTES);
-	evhttp_set_max_headers_size(server->http, HEADER_BYTES);
 	evhttp_set_default_content_type(server->http, NULL);
 	evhttp_set_bevcb(server->http, on_connection, server);
 	evhttp_set_gencb(server->http, on_request, server);

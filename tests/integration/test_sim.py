@@ -276,6 +276,7 @@ def test_settings_are_shown_and_changed_together_or_not_at_all(sim):
     reply = sim.request("/_sim/settings", "PUT", body=json.dumps({"latency_ms": 9, "limit": -1}))
     assert (reply.status, list(reply.json)) == (400, ["error"])
     assert sim.control("GET", "settings") == shown
+    assert sim.set(limit=0) == {**shown, "limit": 0}
     assert sim.control("DELETE", "faults")["faults"] == []
 
 
@@ -360,6 +361,16 @@ def test_latency_delays_all_requests_at_once(sim):
         assert peer.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
         peer.close()
     assert 0.3 <= time.monotonic() - start < 5
+
+
+def test_a_client_that_leaves_before_the_reply_does_no_harm(sim):
+    sim.set(latency_ms=50)
+    for _ in range(50):
+        sim.send().close()
+    deadline = time.monotonic() + TIMEOUT
+    while (stats := sim.control("GET", "stats"))["in_flight"] != 0:
+        assert time.monotonic() < deadline
+    assert stats["replies"] == {"found": 50}
 
 
 def test_jitter_spreads_the_replies():
@@ -591,11 +602,13 @@ def test_end_before_any_byte(sim):
         assert peer.recv(1) == b""
 
 
-@pytest.mark.parametrize("fault", ["close_after", "close_after:ms=50"])
-def test_end_of_a_kept_connection_that_no_header_announced(sim, fault):
-    sim.set(faults=[fault])
+@pytest.mark.parametrize("ms", [0, 100])
+def test_end_of_a_kept_connection_that_no_header_announced(sim, ms):
+    sim.set(faults=[f"close_after:ms={ms}"])
+    start = time.monotonic()
     with sim.send() as peer:
         head, body = split(read_to_end(peer))
+    assert time.monotonic() - start >= ms / 1000
     assert "connection: close" not in head.lower()
     assert json.loads(body) == found(EMAIL)
 
@@ -772,6 +785,12 @@ def test_tls(tmp_path):
             connection.request("GET", target(), headers={"CV-Api-Key": KEY})
             with pytest.raises(ConnectionResetError):
                 connection.getresponse()
+        with contextlib.closing(connect()) as connection:
+            connection.request("PUT", "/_sim/settings", body=json.dumps({"faults": ["close"]}))
+            assert Reply(connection.getresponse()).status == 200
+            connection.request("GET", target(), headers={"CV-Api-Key": KEY})
+            connection.sock.suppress_ragged_eofs = False
+            assert connection.sock.recv(1) == b""
 
 
 # The command line
@@ -793,6 +812,7 @@ def run(*arguments):
         (["--api-key", "k", "--latency", "1s"], '--latency: "1s" is no whole number'),
         (["--api-key", "k", "--latency", "-1"], '--latency: "-1" is no whole number'),
         (["--api-key", "k", "--limit", "99999999999"], "--limit: limit is not an integer"),
+        (["--api-key", "k", "--seed", "9" * 20], "is no whole number"),
         (["--api-key", "k", "--fault", "nonsense"], '--fault: there is no fault "nonsense"'),
         (["--api-key", "k", "--fault", "hang=5:ms=1"], 'it takes no key "ms"'),
         (["--api-key", "k", "--tls-key", "x"], "--tls-certificate and --tls-key go together"),
