@@ -59,7 +59,7 @@ static const struct fault_type *find_type(const char *name, int *ret_status)
 		if (type->kind == FAULT_STATUS && strncmp(name, type->name, prefix) == 0) {
 			bool digits = strspn(name + prefix, "0123456789") == 3 &&
 				      name[prefix + 3] == '\0';
-			int status = digits ? atoi(name + prefix) : 0;
+			int status = digits ? (int)strtol(name + prefix, NULL, 10) : 0;
 			*ret_status = status;
 			return status >= 300 && status <= 599 ? type : NULL;
 		}

@@ -28,7 +28,9 @@ static bool set_setting(
 	json_object *change = json_object_new_object();
 
 	for (size_t i = 0; name[i] != '\0' && i < sizeof(setting) - 1; i++)
-		setting[i] = name[i] == '-' ? '_' : name[i];
+		setting[i] = name[i];
+	if (name[i] == '-')
+		setting[i] = '_';
 	json_object_object_add(change, setting, value);
 	bool done = settings_change(options->settings, change, err);
 	json_object_put(change);

@@ -21,7 +21,7 @@
 #include "wire.h"
 
 #define BACKLOG         4096
-#define RECORD_FLUSH_MS 200
+#define RECORD_FLUSH_US 200000
 
 struct server {
 	struct server_parts parts;
@@ -254,7 +254,7 @@ static void on_signal(evutil_socket_t number, short events, void *arg)
 static bool set_up_events(struct server *server, struct error *err)
 {
 	static const int numbers[] = {SIGTERM, SIGINT};
-	struct timeval interval = {0, RECORD_FLUSH_MS * 1000};
+	struct timeval interval = {0, RECORD_FLUSH_US};
 
 	for (size_t i = 0; i < array_length(numbers); i++) {
 		server->signals[i] = evsignal_new(server->base, numbers[i], on_signal, server);
