@@ -27,10 +27,11 @@ static bool set_setting(
 	char setting[32] = "";
 	json_object *change = json_object_new_object();
 
-	for (size_t i = 0; name[i] != '\0' && i < sizeof(setting) - 1; i++)
+	for (size_t i = 0; name[i] != '\0' && i < sizeof(setting) - 1; i++) {
 		setting[i] = name[i];
-	if (name[i] == '-')
-		setting[i] = '_';
+		if (name[i] == '-')
+			setting[i] = '_';
+	}
 	json_object_object_add(change, setting, value);
 	bool done = settings_change(options->settings, change, err);
 	json_object_put(change);
@@ -173,24 +174,24 @@ static const struct row rows[] = {
 	{"version", 'V', NULL, set_help, "show the version"},
 };
 
-static const struct row *find_row(const struct option *longs, int found, int place)
+/* getopt returns this and the row's number for a long option, which no letter can be. */
+#define LONG_BASE 256
+
+static const struct row *find_row(int found)
 {
-	if (found == 0)
-		return &rows[longs[place].val];
 	for (size_t i = 0; i < array_length(rows); i++) {
-		if (found != '?' && rows[i].letter == found)
+		if (found == LONG_BASE + (int)i || (found == rows[i].letter && found != 0))
 			return &rows[i];
 	}
 	return NULL;
 }
 
-/* Every long option puts its row's number into `ignored`, so that getopt returns 0 for it. */
-static void fill_longs(struct option *longs, int *ignored)
+static void fill_longs(struct option *longs)
 {
 	for (size_t i = 0; i < array_length(rows); i++)
 		longs[i] = (struct option){rows[i].name,
-			rows[i].argument == NULL ? no_argument : required_argument, ignored,
-			(int)i};
+			rows[i].argument == NULL ? no_argument : required_argument, NULL,
+			LONG_BASE + (int)i};
 }
 
 static bool check(const struct options *options, struct error *err)
@@ -207,8 +208,6 @@ static bool check(const struct options *options, struct error *err)
 bool options_read(struct options *options, int count, char **arguments, struct error *err)
 {
 	struct option longs[array_length(rows) + 1] = {0};
-	int ignored = 0;
-	int place = 0;
 	int found = 0;
 
 	options->listen = "127.0.0.1:0";
@@ -216,12 +215,12 @@ bool options_read(struct options *options, int count, char **arguments, struct e
 	options->settings = settings_new(err);
 	if (options->settings == NULL)
 		return false;
-	fill_longs(longs, &ignored);
+	fill_longs(longs);
 	opterr = 0;
-	while ((found = getopt_long(count, arguments, ":hV", longs, &place)) != -1) {
+	while ((found = getopt_long(count, arguments, ":hV", longs, NULL)) != -1) {
 		if (found == ':')
 			return error_set(err, "%s needs a value", arguments[optind - 1]);
-		const struct row *row = find_row(longs, found, place);
+		const struct row *row = find_row(found);
 		if (row == NULL)
 			return error_set(err, "there is no option %s", arguments[optind - 1]);
 		if (!row->set(options, row->name, optarg, err))
