@@ -4,6 +4,10 @@
  * The table in reply.c is the contract's "What becomes of each case" in code; it follows the API's
  * documentation, whose four errors differ in the text of `error` alone. Nothing of a reply's text
  * leaves this module but the case ID.
+ *
+ * Of a 200 only what is needed must be there: a JSON object whose `case` has an `id`, a string of 1 to
+ * CASE_ID_MAX bytes without control characters. A `success` that is there and is not true contradicts
+ * it: a bad reply. Of a 400 only the text of `error` decides.
  */
 #ifndef CORE_REPLY_H
 #define CORE_REPLY_H

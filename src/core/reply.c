@@ -1,0 +1,211 @@
+#include "core/reply.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+/* What becomes of a reply. */
+struct fate {
+	enum verdict_kind kind;
+	enum reason reason;
+	enum retry_cause cause;
+	bool unclassified;
+};
+
+#define ANSWERED(reason)                                                                           \
+	{                                                                                          \
+		VERDICT_ANSWERED, (reason), RETRY_OTHER, false                                     \
+	}
+#define CREDENTIALS                                                                                \
+	{                                                                                          \
+		VERDICT_CREDENTIALS, REASON_NONE, RETRY_OTHER, false                               \
+	}
+#define ENDPOINT                                                                                   \
+	{                                                                                          \
+		VERDICT_ENDPOINT, REASON_REJECTED, RETRY_OTHER, false                              \
+	}
+#define BAD_REPLY                                                                                  \
+	{                                                                                          \
+		VERDICT_FAILED, REASON_BAD_REPLY, RETRY_BAD_REPLY, false                           \
+	}
+#define UNAVAILABLE(cause)                                                                         \
+	{                                                                                          \
+		VERDICT_FAILED, REASON_API_UNAVAILABLE, (cause), false                             \
+	}
+#define REFUSED(cause)                                                                             \
+	{                                                                                          \
+		VERDICT_REFUSED, REASON_NONE, (cause), false                                       \
+	}
+#define UNCLASSIFIED                                                                               \
+	{                                                                                          \
+		VERDICT_FAILED, REASON_REJECTED, RETRY_OTHER, true                                 \
+	}
+
+/* Where no whole reply came. */
+static const struct fate transports[] = {
+	[REPLY_TIMEOUT] = UNAVAILABLE(RETRY_TIMEOUT),
+	[REPLY_CONNECT] = UNAVAILABLE(RETRY_CONNECT),
+	[REPLY_TLS] = UNAVAILABLE(RETRY_TLS),
+	[REPLY_OTHER] = UNAVAILABLE(RETRY_OTHER),
+};
+
+/* Replies with a status. The first row that fits counts; the last one fits all. */
+static const struct {
+	int from;
+	int to;
+	bool retry_after; /* only with that header */
+	struct fate fate;
+} statuses[] = {
+	{200, 299, false, BAD_REPLY}, /* a documented 200 was seen before */
+	{300, 399, false, ENDPOINT},
+	{401, 401, false, CREDENTIALS},
+	{403, 405, false, ENDPOINT},
+	{408, 408, false, UNAVAILABLE(RETRY_OTHER)},
+	{410, 410, false, ENDPOINT},
+	{425, 425, false, UNAVAILABLE(RETRY_OTHER)},
+	{429, 429, false, REFUSED(RETRY_STATUS_429)},
+	{400, 499, false, UNCLASSIFIED}, /* a documented 400 was seen before */
+	{503, 503, true, REFUSED(RETRY_STATUS_5XX)},
+	{500, 599, false, UNAVAILABLE(RETRY_STATUS_5XX)},
+	{INT32_MIN, INT32_MAX, false, BAD_REPLY},
+};
+
+/* The documented 400s: all of the text of `error`, or what stands before and after the key's hash.
+ */
+static const struct {
+	const char *text;
+	const char *after; /* NULL: `text` is all of it */
+	struct fate fate;
+} errors[] = {
+	{"No Case found for provided details!", NULL, ANSWERED(REASON_CASE_NOT_FOUND)},
+	{"Email id not provided!", NULL, ANSWERED(REASON_EMAIL_MISSING)},
+	{"Secret key not provided!", NULL, CREDENTIALS},
+	{"Organization with ", " not found!", CREDENTIALS},
+};
+
+static const char *const cause_names[RETRY_CAUSE_COUNT] = {
+	[RETRY_STATUS_429] = "status_429",
+	[RETRY_STATUS_5XX] = "status_5xx",
+	[RETRY_TIMEOUT] = "timeout",
+	[RETRY_CONNECT] = "connect",
+	[RETRY_TLS] = "tls",
+	[RETRY_BAD_REPLY] = "bad_reply",
+	[RETRY_OTHER] = "other",
+};
+
+static void put_body(struct json_object **body)
+{
+	json_object_put(*body);
+}
+
+/* The value of a member as a string, absent where it is none. */
+static struct bytes string_member(struct json_object *object, const char *name)
+{
+	struct json_object *value = json_object_object_get(object, name);
+	if (!json_object_is_type(value, json_type_string))
+		return (struct bytes){0};
+	return json_string_bytes(value);
+}
+
+static void apply(struct verdict *verdict, const struct fate *fate)
+{
+	verdict->kind = fate->kind;
+	verdict->reason = fate->reason;
+	verdict->cause = fate->cause;
+	verdict->unclassified = fate->unclassified;
+}
+
+/* Whether the body is that of a documented 200; the verdict then has its case ID. */
+static bool take_case(struct verdict *verdict, struct json_object *body)
+{
+	struct json_object *success = NULL;
+	if (json_object_object_get_ex(body, "success", &success) &&
+		!(json_object_is_type(success, json_type_boolean) &&
+			json_object_get_boolean(success)))
+		return false;
+	struct json_object *found = json_object_object_get(body, "case");
+	if (!json_object_is_type(found, json_type_object))
+		return false;
+	struct bytes id = string_member(found, "id");
+	if (id.length == 0 || id.length > CASE_ID_MAX || json_has_control(id))
+		return false;
+	verdict->kind = VERDICT_FOUND;
+	memcpy(verdict->case_id, id.data, id.length);
+	return true;
+}
+
+static bool error_fits(struct bytes error, const char *text, const char *after)
+{
+	if (after == NULL)
+		return bytes_equal(error, bytes_of_text(text));
+	return error.length >= strlen(text) + strlen(after) &&
+	       bytes_start_with(error, bytes_of_text(text)) &&
+	       bytes_end_with(error, bytes_of_text(after));
+}
+
+/* Whether the body is that of a documented 400; the verdict then says which. */
+static bool take_error(struct verdict *verdict, struct json_object *body)
+{
+	struct bytes error = string_member(body, "error");
+	if (error.data == NULL)
+		return false;
+	for (size_t i = 0; i < array_length(errors); i++) {
+		if (!error_fits(error, errors[i].text, errors[i].after))
+			continue;
+		apply(verdict, &errors[i].fate);
+		if (verdict->kind == VERDICT_ANSWERED)
+			verdict->message = errors[i].text;
+		return true;
+	}
+	return false;
+}
+
+static void take_status(struct verdict *verdict, const struct reply *reply)
+{
+	for (size_t i = 0; i < array_length(statuses); i++) {
+		if (reply->status < statuses[i].from || reply->status > statuses[i].to ||
+			(statuses[i].retry_after && reply->retry_after.data == NULL))
+			continue;
+		apply(verdict, &statuses[i].fate);
+		return;
+	}
+}
+
+bool verdict_documented(const struct verdict *verdict)
+{
+	return verdict->kind == VERDICT_FOUND || verdict->kind == VERDICT_ANSWERED;
+}
+
+void reply_classify(
+	const struct reply *reply, struct json_reader *reader, struct verdict *ret_verdict)
+{
+	struct verdict verdict = {0};
+	CLEANUP(put_body) struct json_object *body = NULL;
+	switch (reply->transport) {
+	case REPLY_TIMEOUT:
+	case REPLY_CONNECT:
+	case REPLY_TLS:
+	case REPLY_OTHER:
+		apply(&verdict, &transports[reply->transport]);
+		*ret_verdict = verdict;
+		return;
+	case REPLY_HTTP:
+		body = json_read_object(reader, reply->body, NULL);
+		break;
+	case REPLY_BODY_TOO_LONG:
+		break;
+	}
+	verdict.documented_code = bytes_equal(string_member(body, "code"), BYTES("CASE_ERROR"));
+	bool documented = (reply->status == 200 && take_case(&verdict, body)) ||
+			  (reply->status == 400 && take_error(&verdict, body));
+	if (!documented && reply->transport == REPLY_HTTP && json_reader_out_of_memory(reader))
+		apply(&verdict, &transports[REPLY_OTHER]); /* our own want, not the reply's */
+	else if (!documented)
+		take_status(&verdict, reply);
+	*ret_verdict = verdict;
+}
+
+const char *retry_cause_name(enum retry_cause cause)
+{
+	return cause_names[cause];
+}
