@@ -13,6 +13,7 @@
 #include "core/event.h"
 
 #define RESULT_FORWARDED_MAX 4096 /* bytes of forwarded headers, names and values, in all */
+#define RESULT_REPLAY_OF     "care360-replay-of" /* header of a replayed request, which its result has too */
 
 /* How results are made. What it points to must outlive the encoder. */
 struct result_options {
@@ -41,11 +42,13 @@ struct result {
 	struct bytes value;
 	const struct header *headers;
 	size_t header_count;
-	size_t headers_dropped; /* forwarded headers left out because they were beyond RESULT_FORWARDED_MAX */
+	size_t headers_dropped; /* headers left out: beyond RESULT_FORWARDED_MAX, or no RESULT_REPLAY_OF */
 };
 
 /*
- * Encodes the result of an event whose outcome is set. `completed_ms` is the wall clock's time.
+ * Encodes the result of an event whose outcome is set. `completed_ms` is the wall clock's time. The
+ * event must have kept the headers that are forwarded, and RESULT_REPLAY_OF. Where its record has no
+ * topic (a look-up that came from no record), the value has no `request` and there are no headers.
  * False and err when out of memory.
  */
 bool result_encode(struct result_encoder *encoder, const struct event *event, enum result_extent extent,
