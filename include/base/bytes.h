@@ -36,8 +36,9 @@ bool bytes_end_with(struct bytes whole, struct bytes part);
 struct bytes bytes_trimmed(struct bytes bytes);
 
 /*
- * A buffer that grows. Start one as `struct buffer buffer = {0};`, end it with buffer_fini(). What is
- * appended after an allocation failed is dropped, and `failed` stays set: check it once, at the end.
+ * A buffer that grows. Start one as `struct buffer buffer = {0};`, end it with buffer_fini(). What
+ * is appended after an allocation failed is dropped, and `failed` stays set: check it once, at the
+ * end.
  */
 struct buffer {
 	char *data;

@@ -3,7 +3,8 @@
  *
  * Durations and points of the monotonic clock are int64_t nanoseconds, `..._ns` or plain `now`;
  * points of the wall clock are int64_t milliseconds since 1970 in UTC, `..._ms`. Only `io` and
- * `app` read a clock; `core` is told the time by its caller. Every function is safe from any thread.
+ * `app` read a clock; `core` is told the time by its caller. Every function is safe from any
+ * thread.
  */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H

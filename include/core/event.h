@@ -41,13 +41,13 @@ struct event {
 	size_t size; /* bytes of memory that it holds */
 
 	/*
-	 * The assignment of the partition it was read from, and its place in that assignment's offset
-	 * tracker. Set by intake; flow only compares `source` with that of other events.
+	 * The assignment of the partition it was read from, and its place in that assignment's
+	 * offset tracker. Set by intake; flow only compares `source` with that of other events.
 	 */
 	void *source;
 	uint64_t sequence;
 
-	/* Set by flow: the request, of a malformed one what could be read or NULL, and how it ends. */
+	/* Set by flow: the request (malformed: what could be read, or NULL) and how it ends. */
 	struct request *request;
 	struct outcome outcome;
 

@@ -3,9 +3,9 @@
  * I-JSON (RFC 7493), read by json-c.
  *
  * json-c, even when told to be strict, accepts members given twice, NaN, raw control characters and
- * lone surrogates in strings, overlong UTF-8 and a zero at the end, and bends numbers that do not fit;
- * what it refuses differs between its versions. This module refuses all of it before json-c sees the
- * text, so that nobody downstream can read another meaning into the same bytes.
+ * lone surrogates in strings, overlong UTF-8 and a zero at the end, and bends numbers that do not
+ * fit; what it refuses differs between its versions. This module refuses all of it before json-c
+ * sees the text, so that nobody downstream can read another meaning into the same bytes.
  */
 #ifndef CORE_JSON_H
 #define CORE_JSON_H
@@ -30,17 +30,18 @@ void json_reader_free(struct json_reader *reader);
 
 /*
  * Reads one object that fills `text` whole but for white space around it. The caller ends it with
- * json_object_put(). NULL with a sentence in err where it is not one; the sentence names the kind of
- * mistake and its byte, and quotes nothing of the text, which may be patient data.
+ * json_object_put(). NULL with a sentence in err where it is not one; the sentence names the kind
+ * of mistake and its byte, and quotes nothing of the text, which may be patient data.
  */
-struct json_object *json_read_object(struct json_reader *reader, struct bytes text, struct error *err);
+struct json_object *json_read_object(
+	struct json_reader *reader, struct bytes text, struct error *err);
 
 /* Whether the last text was well-formed and could not be read for want of memory. */
 bool json_reader_out_of_memory(const struct json_reader *reader);
 
 /*
- * Whether the last text had, anywhere, an integer that does not fit 64 bits. They are well-formed, but
- * json-c bends them to INT64_MIN or UINT64_MAX.
+ * Whether the last text had, anywhere, an integer that does not fit 64 bits. They are well-formed,
+ * but json-c bends them to INT64_MIN or UINT64_MAX.
  */
 bool json_reader_had_huge_integer(const struct json_reader *reader);
 

@@ -25,11 +25,11 @@ enum reason {
 
 struct outcome {
 	enum reason reason;
-	char *case_id;            /* found: text with a zero at its end, owned; NULL otherwise */
-	const char *message;      /* error: a sentence that lives as long as the program */
-	int http_status;          /* of the reply that decided; 0 where there was none */
-	bool documented_code;     /* the reply had the documented code, CASE_ERROR */
-	unsigned attempts;        /* API requests that counted; 0 where none was made */
+	char *case_id;        /* found: text with a zero at its end, owned; NULL otherwise */
+	const char *message;  /* error: a sentence that lives as long as the program */
+	int http_status;      /* of the reply that decided; 0 where there was none */
+	bool documented_code; /* the reply had the documented code, CASE_ERROR */
+	unsigned attempts;    /* API requests that counted; 0 where none was made */
 };
 
 /* "case_not_found" and so on; "" for REASON_NONE. */

@@ -5,9 +5,9 @@
  * documentation, whose four errors differ in the text of `error` alone. Nothing of a reply's text
  * leaves this module but the case ID.
  *
- * Of a 200 only what is needed must be there: a JSON object whose `case` has an `id`, a string of 1 to
- * CASE_ID_MAX bytes without control characters. A `success` that is there and is not true contradicts
- * it: a bad reply. Of a 400 only the text of `error` decides.
+ * Of a 200 only what is needed must be there: a JSON object whose `case` has an `id`, a string of 1
+ * to CASE_ID_MAX bytes without control characters. A `success` that is there and is not true
+ * contradicts it: a bad reply. Of a 400 only the text of `error` decides.
  */
 #ifndef CORE_REPLY_H
 #define CORE_REPLY_H
@@ -32,10 +32,10 @@ enum reply_transport {
 	REPLY_OTHER,         /* not HTTP, a broken transfer, header flood ... */
 };
 
-/* One reply, as the HTTP client saw it. What it points to is the client's, for the time of the call. */
+/* One reply, as the HTTP client saw it. What it points to is the client's and soon gone. */
 struct reply {
 	enum reply_transport transport;
-	int status;               /* 0 where none came */
+	int status; /* 0 where none came */
 	struct bytes body;
 	struct bytes retry_after; /* the header's value; absent: none */
 };
@@ -44,7 +44,7 @@ struct reply {
 enum verdict_kind {
 	VERDICT_FOUND,       /* documented: the case ID */
 	VERDICT_ANSWERED,    /* documented: an error that is about the event */
-	VERDICT_FAILED,      /* undocumented: counts against its event once a witness disproves the API's guilt */
+	VERDICT_FAILED,      /* undocumented: counts against its event once there is a witness */
 	VERDICT_REFUSED,     /* too many requests: no attempt, no failure */
 	VERDICT_CREDENTIALS, /* the API key is refused: never about the event */
 	VERDICT_ENDPOINT,    /* this is not the API: 3xx, 403, 404, 405, 410 */
@@ -64,11 +64,17 @@ enum retry_cause {
 
 struct verdict {
 	enum verdict_kind kind;
-	enum reason reason;     /* ANSWERED: of the error event; FAILED, ENDPOINT: should it end as one */
+
+	/* ANSWERED: of the error event; FAILED, ENDPOINT: should it end as one. */
+	enum reason reason;
+
 	enum retry_cause cause; /* neither FOUND nor ANSWERED */
-	bool unclassified;      /* no row of the table names this reply: counted, so that a change of the API is seen */
-	bool documented_code;   /* the body had "code": "CASE_ERROR" */
-	const char *message;    /* ANSWERED: the documented text, living as long as the program */
+
+	/* No row of the table names this reply: counted, so that a change of the API is seen. */
+	bool unclassified;
+
+	bool documented_code; /* the body had "code": "CASE_ERROR" */
+	const char *message;  /* ANSWERED: the documented text, living as long as the program */
 	char case_id[CASE_ID_MAX + 1]; /* FOUND */
 };
 
@@ -76,7 +82,8 @@ struct verdict {
 bool verdict_documented(const struct verdict *verdict);
 
 /* Decides. `reader` was made with REPLY_JSON_DEPTH; only its user's thread may call this. */
-void reply_classify(const struct reply *reply, struct json_reader *reader, struct verdict *ret_verdict);
+void reply_classify(
+	const struct reply *reply, struct json_reader *reader, struct verdict *ret_verdict);
 
 /* "status_429" and so on, as metrics and logs name them. */
 const char *retry_cause_name(enum retry_cause cause);

@@ -13,14 +13,16 @@
 #include "core/event.h"
 
 #define RESULT_FORWARDED_MAX 4096 /* bytes of forwarded headers, names and values, in all */
-#define RESULT_REPLAY_OF     "care360-replay-of" /* header of a replayed request, which its result has too */
+
+/* The header of a replayed request that its result has too. */
+#define RESULT_REPLAY_OF "care360-replay-of"
 
 /* How results are made. What it points to must outlive the encoder. */
 struct result_options {
 	const char *group_id;        /* for ce_source */
 	const struct bytes *forward; /* names of the headers that are copied to the result */
 	size_t forward_count;
-	bool with_key;               /* lookup.result_key = "request" */
+	bool with_key; /* lookup.result_key = "request" */
 };
 
 struct result_encoder;
@@ -36,22 +38,24 @@ enum result_extent {
 	RESULT_BARE,            /* neither */
 };
 
-/* A result ready to be published; what it points to is the encoder's, until the next result_encode(). */
+/* A result ready to be published, which lasts until the encoder's next one. */
 struct result {
 	struct bytes key;
 	struct bytes value;
 	const struct header *headers;
 	size_t header_count;
-	size_t headers_dropped; /* headers left out: beyond RESULT_FORWARDED_MAX, or no RESULT_REPLAY_OF */
+	size_t headers_dropped; /* left out: beyond RESULT_FORWARDED_MAX, or an absurd replay-of */
 };
 
 /*
  * Encodes the result of an event whose outcome is set. `completed_ms` is the wall clock's time. The
- * event must have kept the headers that are forwarded, and RESULT_REPLAY_OF. Where its record has no
- * topic (a look-up that came from no record), the value has no `request` and there are no headers.
+ * event must have kept the headers that are forwarded, and RESULT_REPLAY_OF. Where its record has
+ * no topic (a look-up that came from no record), the value has no `request` and there are no
+ * headers.
  * False and err when out of memory.
  */
-bool result_encode(struct result_encoder *encoder, const struct event *event, enum result_extent extent,
-	int64_t completed_ms, struct result *ret_result, struct error *err);
+bool result_encode(struct result_encoder *encoder, const struct event *event,
+	enum result_extent extent, int64_t completed_ms, struct result *ret_result,
+	struct error *err);
 
 #endif

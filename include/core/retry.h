@@ -8,9 +8,10 @@
 
 #include "base/bytes.h"
 
-#define RETRY_AFTER_MAX_NS (INT64_C(300) * 1000 * 1000 * 1000) /* a longer Retry-After is shortened to this */
+/* A longer Retry-After is shortened to this. */
+#define RETRY_AFTER_MAX_NS (INT64_C(300) * 1000 * 1000 * 1000)
 
-/* Random numbers whose sequence follows from the seed alone. Locking must be supplied by the caller. */
+/* Random numbers that follow from the seed alone. Locking must be supplied by the caller. */
 struct random {
 	uint64_t state;
 };
@@ -26,9 +27,9 @@ uint64_t random_below(struct random *random, uint64_t bound);
 int64_t retry_backoff(struct random *random, unsigned attempt, int64_t initial_ns, int64_t max_ns);
 
 /*
- * The wait that a Retry-After header asks for (RFC 9110, 10.2.3): seconds, or a date in any of the three
- * forms of 5.6.7, against the wall clock's time in milliseconds. 0 where there is none, where it cannot
- * be read or lies in the past; RETRY_AFTER_MAX_NS at most.
+ * The wait that a Retry-After header asks for (RFC 9110, 10.2.3): seconds, or a date in any of the
+ * three forms of 5.6.7, against the wall clock's time in milliseconds. 0 where there is none, where
+ * it cannot be read or lies in the past; RETRY_AFTER_MAX_NS at most.
  */
 int64_t retry_after_parse(struct bytes value, int64_t wall_ms);
 

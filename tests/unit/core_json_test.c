@@ -266,6 +266,7 @@ static void refuses_lone_surrogates(void **state)
 {
 	(void)state;
 	REFUSES("lone surrogate", TEXT("{\"a\":\"\\ud83d\"}"), TEXT("{\"a\":\"\\ude00\"}"),
+		TEXT("{\"a\":\"\\udfff\"}"), TEXT("{\"a\":\"\\ude00\\ude00\"}"),
 		TEXT("{\"a\":\"\\ud83dx\"}"), TEXT("{\"a\":\"\\ud83d\\n\"}"),
 		TEXT("{\"a\":\"\\ud83d\\u0041\"}"), TEXT("{\"a\":\"\\ud83d\\ud83d\\ude00\"}"),
 		TEXT("{\"a\":\"\\ude00\\ud83d\"}"), TEXT("{\"a\":\"\\uDBFF\\uE000\"}"),
