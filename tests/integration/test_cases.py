@@ -116,7 +116,7 @@ def test_no_result_is_doubled_by_any_of_it(scene):
 
 
 def test_the_row_of_each_case_shows_in_the_metrics(scene):
-    service = scene._services[0]
+    service = scene.services[0]
     for reason in ("case_not_found", "email_missing", "rejected", "bad_reply", "api_unavailable"):
         assert service.metric("care360_lookup_results_total", outcome="error", reason=reason) >= 1
     assert service.metric("care360_lookup_unclassified_replies_total") >= 1

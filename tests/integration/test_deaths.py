@@ -1,9 +1,14 @@
 """Instances die, stop, join and leave in the middle of the work: nothing is lost."""
 
 import collections
+import dataclasses
 import time
+from typing import Dict
 
+from harness.broker import KafkaBroker
+from harness.records import Topics
 from harness.requests import mixture, small
+from harness.scene import Scene
 from harness.waiting import wait_for
 
 COMMIT_INTERVAL_MS = 200  # the default of kafka.commit_interval_ms
@@ -19,7 +24,7 @@ def test_kill_dash_nine_ten_times_loses_nothing_and_repeats_little(make_scene, s
     sim.set(latency_ms=20)
     scene = make_scene(partitions=8, topic_settings=BROKER_TIME, **SHORT_SESSION)
     scene.put(mixture(count))
-    killed = []
+    killed = [Death(0, 0, {partition: 0 for partition in range(8)})]  # before the first life
     for death in range(deaths):
         service = scene.service(ready=False)
         scene.wait_results((death + 1) * count // (deaths + 1))
@@ -28,55 +33,70 @@ def test_kill_dash_nine_ten_times_loses_nothing_and_repeats_little(make_scene, s
     scene.wait_worked_off(60 + count / 500)
     report = scene.check()
     report.expect_nothing_lost()
-    repeats = repeats_of_each_death(scene, killed)
-    figure(f"{report}; repeats of each death: {repeats}; results acknowledged and not yet committed: "
-           f"{[death['uncommitted'] for death in killed]}")
+    results = list(scene.results())
+    repeats = repeats_of_each_death(results, killed)[1:]
+    allowed = [uncommitted_at(results, death) for death in killed[1:]]
+    figure(f"{report}; repeats of each death: {repeats}, of at most {allowed} published and not yet committed")
     assert sum(repeats) == len(report.repeated)
-    for death, repeated in zip(killed, repeats):
-        assert repeated <= death["uncommitted"], "more repeats than the contract allows"
-        assert_commits_were_fresh(scene, death)
+    assert all(repeated <= most for repeated, most in zip(repeats, allowed)), "more repeats than the contract allows"
+    for before, death in zip(killed, killed[1:]):
+        assert_commits_were_fresh(results, before, death)
 
 
-def kill(scene, service):
-    """Kills the service and notes when, what it had committed and what was in the result topic."""
+@dataclasses.dataclass
+class Death:
+    """When an instance was killed, when nobody published any more, and what the group had committed."""
+
+    when_ms: float
+    over_ms: float
+    committed: Dict[int, int]
+
+
+def kill(scene, service) -> Death:
     when = time.time() * 1000
     service.kill()
     committed = scene.topics.committed(scene.group, scene.requests_topic)
-    published = {result.ce_id for result in scene.results()}
-    uncommitted = sum(offset_of(ce_id)[1] >= committed[offset_of(ce_id)[0]] for ce_id in published)
-    return {"when": when, "committed": committed, "uncommitted": uncommitted}
+    return Death(when, time.time() * 1000, committed)
 
 
-def offset_of(ce_id):
-    _, partition, offset = ce_id.rsplit("/", 2)
+def offset_of(result):
+    """Partition and offset of the request that a result answers."""
+    _, partition, offset = result.ce_id.rsplit("/", 2)
     return int(partition), int(offset)
 
 
-def repeats_of_each_death(scene, killed):
+def uncommitted_at(results, death):
+    """How many results were published at a death whose requests were not committed: the contract's bound."""
+    published = {offset_of(result) for result in results if result.timestamp_ms <= death.over_ms}
+    return sum(offset >= death.committed[partition] for partition, offset in published)
+
+
+def repeats_of_each_death(results, killed):
     """A repeat belongs to the last death before it."""
     repeats = [0] * len(killed)
     seen = set()
-    for result in sorted(scene.results(), key=lambda r: (r.timestamp_ms, r.offset)):
+    for result in sorted(results, key=lambda r: (r.timestamp_ms, r.offset)):
         if result.ce_id in seen:
-            repeats[max(n for n, death in enumerate(killed) if death["when"] <= result.timestamp_ms)] += 1
+            repeats[max(n for n, death in enumerate(killed) if death.when_ms <= result.timestamp_ms)] += 1
         seen.add(result.ce_id)
     return repeats
 
 
-def assert_commits_were_fresh(scene, death):
-    """What was acknowledged without a gap a commit interval before the death was committed at the death."""
-    first = collections.defaultdict(dict)
-    for result in scene.results():
-        partition, offset = offset_of(result.ce_id)
-        first[partition][offset] = min(result.timestamp_ms, first[partition].get(offset, result.timestamp_ms))
-    deadline = death["when"] - COMMIT_INTERVAL_MS - SLACK_MS
-    for partition, acknowledged in first.items():
-        watermark = 0
-        while acknowledged.get(watermark, deadline + 1) <= deadline:
+def assert_commits_were_fresh(results, before, death):
+    """What a life saw acknowledged without a gap, a commit interval before its death, it had committed."""
+    acknowledged = collections.defaultdict(dict)
+    for result in results:
+        if before.over_ms < result.timestamp_ms <= death.when_ms:
+            partition, offset = offset_of(result)
+            acknowledged[partition].setdefault(offset, result.timestamp_ms)
+    deadline = death.when_ms - COMMIT_INTERVAL_MS - SLACK_MS
+    for partition, committed in death.committed.items():
+        watermark = before.committed[partition]
+        while acknowledged[partition].get(watermark, deadline + 1) <= deadline:
             watermark += 1
-        assert death["committed"][partition] >= watermark, (
-            f"partition {partition}: {death['committed'][partition]} committed, but all below {watermark} were "
-            f"acknowledged {COMMIT_INTERVAL_MS + SLACK_MS} ms before the death")
+        assert committed >= watermark, (
+            f"partition {partition}: {committed} committed, but all below {watermark} were acknowledged "
+            f"{COMMIT_INTERVAL_MS + SLACK_MS} ms before the death")
 
 
 def test_sigterm_in_the_middle_loses_and_repeats_nothing(make_scene, sim, size, figure):
@@ -130,10 +150,6 @@ def test_a_dead_instance_is_replaced_by_the_one_that_is_left(make_scene, sim):
 
 
 def test_the_broker_going_and_coming_back_loses_nothing(tmp_path, sim):
-    from harness.broker import KafkaBroker
-    from harness.records import Topics
-    from harness.scene import Scene
-
     sim.set(latency_ms=5)
     with KafkaBroker() as broker, Scene(Topics(broker.bootstrap), sim, tmp_path, partitions=4) as scene:
         service = scene.service()

@@ -25,6 +25,9 @@ class Topics:
         self.bootstrap = bootstrap
         self._mock = mock  # the mock cluster makes its topics itself
         self._readers: Dict[str, Consumer] = {}
+        self._producer = Producer({
+            "bootstrap.servers": bootstrap, "log_level": 2, "linger.ms": 5, "acks": "all", "enable.idempotence": mock is None,
+            "queue.buffering.max.messages": 200_000, "queue.buffering.max.kbytes": 262_144, "batch.num.messages": 10_000})
         self.admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 2})
 
     def create(self, name: str, partitions: int, settings: Optional[Dict[str, str]] = None) -> str:
@@ -48,9 +51,6 @@ class Topics:
         One with a key always goes to the same partition. `keep=False` returns nothing, for
         backlogs too large to hold.
         """
-        producer = Producer({"bootstrap.servers": self.bootstrap, "log_level": 2, "linger.ms": 20, "acks": "all",
-                             "enable.idempotence": self._mock is None, "queue.buffering.max.messages": 200_000,
-                             "queue.buffering.max.kbytes": 262_144, "batch.num.messages": 10_000})
         kept: List[Request] = []
         failures: List[KafkaError] = []
         for number, request in enumerate(requests):
@@ -61,24 +61,23 @@ class Topics:
                     failures.append(error)
                 request.topic, request.partition, request.offset = topic, message.partition(), message.offset()
 
-            self._put(producer, topic, partition, request, delivered if keep else None)
+            self._put(topic, partition, request, delivered if keep else None)
             if keep:
                 kept.append(request)
-        assert producer.flush(120) == 0, f"{topic} takes no more records"
+        assert self._producer.flush(120) == 0, f"{topic} takes no more records"
         assert not failures, failures[0]
         return kept
 
-    @staticmethod
-    def _put(producer: Producer, topic: str, partition: int, request: Request, delivered) -> None:
+    def _put(self, topic: str, partition: int, request: Request, delivered) -> None:
         while True:
             try:
                 more = {"on_delivery": delivered} if delivered else {}
-                producer.produce(topic, request.value, request.key, partition,
-                                 headers=request.headers or None, **more)
-                producer.poll(0)
+                self._producer.produce(topic, request.value, request.key, partition,
+                                       headers=request.headers or None, **more)
+                self._producer.poll(0)
                 return
             except BufferError:
-                producer.poll(0.05)
+                self._producer.poll(0.05)
 
     def ends(self, topic: str) -> Dict[int, int]:
         """The end of each partition: the offset that the next record gets."""

@@ -30,7 +30,7 @@ class Scene:
             "kafka.request_topics": [self.requests_topic], "kafka.result_topic": self.results_topic,
             "care360.base_url": sim.url, **settings}
         self.sent: List[Request] = []
-        self._services: List[Service] = []
+        self.services: List[Service] = []
         if create:
             topics.create(self.requests_topic, partitions)
             topics.create(self.results_topic, partitions, topic_settings)
@@ -39,14 +39,14 @@ class Scene:
         return self
 
     def __exit__(self, *_) -> None:
-        for service in self._services:
+        for service in self.services:
             service.end()
 
     def service(self, ready: bool = True, settings: Optional[Dict[str, Any]] = None, **options: Any) -> Service:
         """Starts an instance; each has a name, and so files, of its own."""
-        name = f"service-{len(self._services) + 1}"
+        name = f"service-{len(self.services) + 1}"
         service = Service(self.directory, {**self.settings, **(settings or {})}, name, **options)
-        self._services.append(service)
+        self.services.append(service)
         return service.wait_ready() if ready else service
 
     def put(self, requests: Iterable[Request]) -> List[Request]:
@@ -78,7 +78,7 @@ class Scene:
 
     def wait_worked_off(self, timeout: float = 120.0) -> float:
         """Waits until every request is answered and committed."""
-        service = next((s for s in self._services if s.running()), None)
+        service = next((s for s in self.services if s.running()), None)
         return self.topics.wait_worked_off(self.group, self.requests_topic, timeout, service)
 
     def check(self) -> Report:
@@ -109,11 +109,11 @@ class Scene:
 
     def _expect_running(self) -> None:
         """At least one instance is up, unless the test has ended all of them itself."""
-        if self._services and not any(service.running() for service in self._services):
-            self._services[-1].expect_running()
+        if self.services and not any(service.running() for service in self.services):
+            self.services[-1].expect_running()
 
     def _state(self) -> str:
-        if not self._services:
+        if not self.services:
             return ""
-        service = self._services[-1]
+        service = self.services[-1]
         return f"readyz {service.get('/readyz')}; log {service.stderr[-1500:]}"
