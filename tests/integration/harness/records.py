@@ -51,6 +51,7 @@ class Topics:
         One with a key always goes to the same partition. `keep=False` returns nothing, for
         backlogs too large to hold.
         """
+        self._producer.list_topics(topic, timeout=20)  # else the first record waits a second for the topic's partitions
         kept: List[Request] = []
         failures: List[KafkaError] = []
         for number, request in enumerate(requests):
