@@ -49,8 +49,9 @@ def kafka_jars() -> pathlib.Path:
     if not complete.exists() or complete.read_text() != pom:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-        subprocess.run(["mvn", "-q", "-B", "-f", _POM, _COPY, "-DincludeScope=runtime",
-                        f"-DoutputDirectory={directory}"], check=True, stdout=subprocess.DEVNULL)
+        maven = subprocess.run(["mvn", "-q", "-B", "-f", _POM, _COPY, "-DincludeScope=runtime",
+                                f"-DoutputDirectory={directory}"], stdout=subprocess.PIPE, text=True)
+        assert maven.returncode == 0, f"Maven cannot bring the broker: {maven.stdout[-3000:]}"
         complete.write_text(pom)
     return directory
 
