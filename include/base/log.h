@@ -7,9 +7,9 @@
  *
  *	2026-11-24T03:12:00.120Z warn  line stopped cause=credentials waiting=4102
  *
- * or as one JSON object. Only `app` logs. No line holds patient data or a secret: a request is named
- * by topic, partition and offset. Every function but log_new() and log_free() is safe from any
- * thread; a line is written whole.
+ * or as one JSON object. Only `app` logs. No line holds patient data or a secret: a request is
+ * named by topic, partition and offset. Every function but log_new() and log_free() is safe from
+ * any thread; a line is written whole.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -45,9 +45,11 @@ struct log_field {
 
 /*
  * A log that writes to a file descriptor, which stays the caller's and must outlive it. Colours are
- * used for text on a terminal, unless NO_COLOR is set (no-color.org). NULL and err when out of memory.
+ * used for text on a terminal, unless NO_COLOR is set (no-color.org). NULL and err when out of
+ * memory.
  */
-struct log *log_new(int descriptor, enum log_level level, enum log_format format, struct error *err);
+struct log *log_new(
+	int descriptor, enum log_level level, enum log_format format, struct error *err);
 void log_free(struct log *log);
 
 /* Lines below the level are not written. */
