@@ -83,6 +83,12 @@ void consumer_resume_all(struct consumer *consumer);
  */
 void consumer_store(struct consumer *consumer, void *source, int64_t offset);
 
+/*
+ * The offset that is committed for a source (where it began, until something is), and the end of its log as last
+ * seen; -1 where unknown. False for a source that is no longer assigned.
+ */
+bool consumer_position(struct consumer *consumer, void *source, int64_t *ret_committed, int64_t *ret_end);
+
 /* Commits what is stored, now. False and err where the broker did not take it. */
 bool consumer_commit(struct consumer *consumer, struct error *err);
 

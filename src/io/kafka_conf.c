@@ -1,0 +1,345 @@
+#include "io/kafka_conf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+
+/* Why a property cannot be set through a property group: which setting to use instead, or why not
+ * at all. */
+struct owned {
+	const char *name;
+	const char *instead;
+};
+
+#define SET_BY(setting) ("set by " setting)
+#define SECRET(setting) ("a secret does not belong here: use " setting)
+#define FIXED           ("what the service promises depends on it, so it cannot be changed")
+
+static const struct owned owned[] = {
+	{"bootstrap.servers", SET_BY("kafka.brokers")},
+	{"metadata.broker.list", SET_BY("kafka.brokers")},
+	{"group.id", SET_BY("kafka.group_id")},
+	{"group.instance.id", SET_BY("kafka.instance_id")},
+	{"session.timeout.ms", SET_BY("kafka.session_timeout_ms")},
+	{"auto.commit.interval.ms", SET_BY("kafka.commit_interval_ms")},
+	{"auto.offset.reset", SET_BY("kafka.start_from")},
+	{"transactional.id", SET_BY("kafka.transactional_id")},
+	{"security.protocol", SET_BY("kafka.security.protocol")},
+	{"ssl.ca.location", SET_BY("kafka.security.ca_file")},
+	{"ssl.certificate.location", SET_BY("kafka.security.certificate_file")},
+	{"ssl.key.location", SET_BY("kafka.security.key_file")},
+	{"ssl.key.password", SECRET("kafka.security.key_password_file")},
+	{"ssl.key.pem", SECRET("kafka.security.key_file")},
+	{"ssl.keystore.password", SECRET("kafka.security.key_file")},
+	{"sasl.mechanism", SET_BY("kafka.security.sasl_mechanism")},
+	{"sasl.mechanisms", SET_BY("kafka.security.sasl_mechanism")},
+	{"sasl.username", SET_BY("kafka.security.username")},
+	{"sasl.password", SECRET("kafka.security.password_file")},
+	{"sasl.oauthbearer.client.id", SET_BY("kafka.security.username")},
+	{"sasl.oauthbearer.client.secret", SECRET("kafka.security.oauth_client_secret_file")},
+	{"sasl.oauthbearer.config", SECRET("kafka.security.oauth_client_secret_file")},
+	{"sasl.oauthbearer.method", SET_BY("kafka.security.oauth_client_secret_file")},
+	{"enable.auto.commit", FIXED},
+	{"auto.commit.enable", FIXED},
+	{"enable.auto.offset.store", FIXED},
+	{"enable.partition.eof", FIXED},
+	{"enable.idempotence", FIXED},
+	{"acks", FIXED},
+	{"request.required.acks", FIXED},
+	{"message.timeout.ms", FIXED},
+	{"delivery.timeout.ms", FIXED},
+	{"message.send.max.retries", FIXED},
+	{"retries", FIXED},
+	{"queuing.strategy", FIXED},
+	{"allow.auto.create.topics", FIXED},
+	{"group.protocol", FIXED},
+	{"group.remote.assignor", FIXED},
+	{"offset.store.method", FIXED},
+	{"offset.store.path", FIXED},
+	{"log.queue", FIXED},
+	{"enabled_events", FIXED},
+	{"plugin.library.paths", "no code is loaded into the service"},
+};
+
+/* "kafka.consumer.fetch_min_bytes" */
+static void write_name(char *text, size_t size, const char *group, const char *property)
+{
+	int used = snprintf(text, size, "kafka.%s.", group);
+	for (const char *c = property; *c != '\0' && (size_t)used + 1 < size; c++)
+		text[used++] = *c == '.' ? '_' : *c;
+	text[used] = '\0';
+}
+
+static bool set_group(rd_kafka_conf_t *conf, const char *group,
+	const struct property_list *properties, struct error *err)
+{
+	for (size_t i = 0; i < properties->count; i++) {
+		const struct property *property = &properties->items[i];
+		char name[256];
+		write_name(name, sizeof(name), group, property->name);
+		for (size_t j = 0; j < array_length(owned); j++)
+			if (strcmp(owned[j].name, property->name) == 0)
+				return error_set(err, "%s: %s", name, owned[j].instead);
+		char text[512];
+		switch (rd_kafka_conf_set(
+			conf, property->name, property->value, text, sizeof(text))) {
+		case RD_KAFKA_CONF_UNKNOWN:
+			return error_set(err, "%s: no such configuration property", name);
+		case RD_KAFKA_CONF_INVALID:
+			return error_set(err, "%s: %s", name, text);
+		case RD_KAFKA_CONF_OK:
+			break;
+		}
+	}
+	return true;
+}
+
+/* Sets what one of our own settings stands for. */
+static bool set(rd_kafka_conf_t *conf, const char *setting, const char *property, const char *value,
+	struct error *err)
+{
+	char text[512];
+	if (rd_kafka_conf_set(conf, property, value, text, sizeof(text)) != RD_KAFKA_CONF_OK)
+		return error_set(err, "%s: %s", setting, text);
+	return true;
+}
+
+/* The same, where an empty setting stands for nothing. */
+static bool set_text(rd_kafka_conf_t *conf, const char *setting, const char *property,
+	const char *value, struct error *err)
+{
+	return value[0] == '\0' || set(conf, setting, property, value, err);
+}
+
+static bool set_int(rd_kafka_conf_t *conf, const char *setting, const char *property, int value,
+	struct error *err)
+{
+	char text[16];
+	snprintf(text, sizeof(text), "%d", value);
+	return set(conf, setting, property, text, err);
+}
+
+struct preset {
+	const char *property;
+	const char *value;
+};
+
+/* Sets values of ours. Some versions do not know a property yet, and don't need it. */
+static bool set_presets(
+	rd_kafka_conf_t *conf, const struct preset *presets, size_t count, struct error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		char text[512];
+		if (rd_kafka_conf_set(conf, presets[i].property, presets[i].value, text,
+			    sizeof(text)) == RD_KAFKA_CONF_INVALID)
+			return error_set(err, "librdkafka does not take %s=%s: %s",
+				presets[i].property, presets[i].value, text);
+	}
+	return true;
+}
+
+/* The secret in a file, without the line break at its end; remembered, so that no report shows it.
+ */
+static const char *read_secret(
+	struct kafka_link *link, const char *setting, const char *path, struct error *err)
+{
+	FILE *file = fopen(path, "re");
+	if (file == NULL) {
+		error_system(err, errno, "%s: %s", setting, path);
+		return NULL;
+	}
+	char text[65536];
+	size_t length = fread(text, 1, sizeof(text), file);
+	bool failed = ferror(file) != 0;
+	fclose(file);
+	while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == '\r'))
+		length--;
+	if (failed || length == 0 || length == sizeof(text) || memchr(text, '\0', length) != NULL) {
+		error_set(err, "%s: %s: %s", setting, path,
+			failed ? "cannot be read" : "does not hold one secret");
+		return NULL;
+	}
+	char *secret = strndup(text, length);
+	explicit_bzero(text, sizeof(text));
+	if (secret == NULL)
+		error_memory(err);
+	else
+		link->secrets[link->secret_count++] = secret;
+	return secret;
+}
+
+static bool set_secret(rd_kafka_conf_t *conf, struct kafka_link *link, const char *setting,
+	const char *property, const char *path, struct error *err)
+{
+	if (path[0] == '\0')
+		return true;
+	const char *secret = read_secret(link, setting, path, err);
+	return secret != NULL && set(conf, setting, property, secret, err);
+}
+
+static bool set_security(rd_kafka_conf_t *conf, const struct settings *settings,
+	struct kafka_link *link, struct error *err)
+{
+	static const char *const protocols[] = {"plaintext", "ssl", "sasl_plaintext", "sasl_ssl"};
+	const __typeof__(settings->kafka.security) *security = &settings->kafka.security;
+	bool oauth = security->oauth_client_secret_file[0] != '\0';
+	return set(conf, "kafka.security.protocol", "security.protocol",
+		       protocols[security->protocol], err) &&
+	       set_text(
+		       conf, "kafka.security.ca_file", "ssl.ca.location", security->ca_file, err) &&
+	       set_text(conf, "kafka.security.certificate_file", "ssl.certificate.location",
+		       security->certificate_file, err) &&
+	       set_text(conf, "kafka.security.key_file", "ssl.key.location", security->key_file,
+		       err) &&
+	       set_secret(conf, link, "kafka.security.key_password_file", "ssl.key.password",
+		       security->key_password_file, err) &&
+	       set_text(conf, "kafka.security.sasl_mechanism", "sasl.mechanism",
+		       security->sasl_mechanism, err) &&
+	       set_text(conf, "kafka.security.username",
+		       oauth ? "sasl.oauthbearer.client.id" : "sasl.username", security->username,
+		       err) &&
+	       set_secret(conf, link, "kafka.security.password_file", "sasl.password",
+		       security->password_file, err) &&
+	       (!oauth || set(conf, "kafka.security.oauth_client_secret_file",
+				  "sasl.oauthbearer.method", "oidc", err)) &&
+	       set_secret(conf, link, "kafka.security.oauth_client_secret_file",
+		       "sasl.oauthbearer.client.secret", security->oauth_client_secret_file, err);
+}
+
+/*
+ * Both clients. Topics are never created. What is missing is looked for every 5 s, and a broker
+ * that was away is tried again within 2 s. Brokers don't collect our metrics unless the user wants
+ * it: that code was at fault twice.
+ */
+static const struct preset common_presets[] = {
+	{"client.id", "care360-lookup"},
+	{"allow.auto.create.topics", "false"},
+	{"topic.metadata.refresh.interval.ms", "5000"},
+	{"reconnect.backoff.max.ms", "2000"},
+	{"socket.nagle.disable", "true"},
+	{"socket.keepalive.enable", "true"},
+	{"log.thread.name", "false"},
+	{"log.connection.close", "false"},
+	{"enable.metrics.push", "false"},
+};
+
+/*
+ * The assignor is the same for every version, so that old and new instances can be in one group.
+ * The queue is small: what waits here is fetched again after a pause. Where the log begins after
+ * the committed offset, the consumer goes on at its beginning; where the group has no offset yet,
+ * consumer.c does as kafka.start_from says.
+ */
+static const struct preset consumer_presets[] = {
+	{"partition.assignment.strategy", "range,roundrobin"},
+	{"isolation.level", "read_committed"},
+	{"queued.min.messages", "2000"},
+	{"queued.max.messages.kbytes", "8192"},
+	{"fetch.max.bytes", "8388608"},
+	{"fetch.queue.backoff.ms", "5"},
+	{"enable.auto.commit", "false"},
+	{"enable.auto.offset.store", "false"},
+	{"auto.offset.reset", "earliest"},
+	{"enable.partition.eof", "false"},
+};
+
+/*
+ * Nothing expires: a record waits as long as no broker is there. A millisecond of linger gathers
+ * batches where there is much to send, and costs little where there is not. A broker refuses a
+ * batch that is larger than the topic takes, with all its records, so batches are kept well below
+ * what topics are set to; a larger record goes alone. How large a record may be is the topic's to
+ * say. Keys are placed as Java clients place them.
+ */
+static const struct preset producer_presets[] = {
+	{"enable.idempotence", "true"},
+	{"acks", "all"},
+	{"message.timeout.ms", "0"},
+	{"partitioner", "murmur2_random"},
+	{"linger.ms", "1"},
+	{"batch.size", "65536"},
+	{"message.max.bytes", "16777216"},
+	{"queue.buffering.max.kbytes", "32768"},
+	{"topic.metadata.propagation.max.ms", "2000"},
+};
+
+static int max_int(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+static bool set_consumer(rd_kafka_conf_t *conf, const struct settings *settings, struct error *err)
+{
+	int session_ms = settings->kafka.session_timeout_ms;
+	int heartbeat_ms = session_ms / 3 < 3000 ? max_int(session_ms / 3, 1) : 3000;
+	/*
+	 * How long a member may not poll. The only thing that keeps the polling thread is the drain
+	 * of what is revoked; others wait for it, so the limit is not far above.
+	 */
+	int poll_ms =
+		max_int(max_int(60000, session_ms), 2 * settings->kafka.revoke_timeout_ms + 20000);
+	return set_presets(conf, consumer_presets, array_length(consumer_presets), err) &&
+	       set_int(conf, "kafka.session_timeout_ms", "heartbeat.interval.ms", heartbeat_ms,
+		       err) &&
+	       set_int(conf, "kafka.revoke_timeout_ms", "max.poll.interval.ms", poll_ms, err) &&
+	       set_group(conf, "client", &settings->kafka.client, err) &&
+	       set_group(conf, "consumer", &settings->kafka.consumer, err) &&
+	       set(conf, "kafka.group_id", "group.id", settings->kafka.group_id, err) &&
+	       set_text(conf, "kafka.instance_id", "group.instance.id", settings->kafka.instance_id,
+		       err) &&
+	       set_int(conf, "kafka.session_timeout_ms", "session.timeout.ms", session_ms, err);
+}
+
+static bool set_producer(rd_kafka_conf_t *conf, const struct settings *settings, struct error *err)
+{
+	return set_presets(conf, producer_presets, array_length(producer_presets), err) &&
+	       set_group(conf, "client", &settings->kafka.client, err) &&
+	       set_group(conf, "producer", &settings->kafka.producer, err);
+}
+
+static bool check_strategy(const rd_kafka_conf_t *conf, struct error *err)
+{
+	char strategy[256] = "";
+	size_t size = sizeof(strategy);
+	if (rd_kafka_conf_get(conf, "partition.assignment.strategy", strategy, &size) !=
+		RD_KAFKA_CONF_OK)
+		return true;
+	return kafka_version_check(rd_kafka_version(), strategy, err);
+}
+
+static void destroy_conf(rd_kafka_conf_t **conf)
+{
+	if (*conf != NULL)
+		rd_kafka_conf_destroy(*conf);
+}
+
+rd_kafka_conf_t *kafka_conf_new(const struct settings *settings, enum kafka_role role,
+	struct kafka_link *link, struct error *err)
+{
+	CLEANUP(destroy_conf) rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	if (!set_presets(conf, common_presets, array_length(common_presets), err))
+		return NULL;
+	if (!(role == KAFKA_CONSUMER ? set_consumer(conf, settings, err)
+				     : set_producer(conf, settings, err)))
+		return NULL;
+	if (!set(conf, "kafka.brokers", "bootstrap.servers", settings->kafka.brokers, err) ||
+		!set_security(conf, settings, link, err) || !check_strategy(conf, err))
+		return NULL;
+	kafka_link_attach(link, conf);
+	return take_pointer(conf);
+}
+
+rd_kafka_t *kafka_client_new(rd_kafka_conf_t *conf, enum kafka_role role, struct error *err)
+{
+	char text[512];
+	rd_kafka_t *client =
+		rd_kafka_new(role == KAFKA_CONSUMER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf,
+			text, sizeof(text));
+	if (client == NULL) {
+		rd_kafka_conf_destroy(conf);
+		error_set(err, "kafka: %s", text);
+	}
+	return client;
+}
