@@ -1,0 +1,211 @@
+#include "consumer_fixture.h"
+
+static void all_partitions_are_read_from_the_first_record_in_order(void **state)
+{
+	(void)state;
+	feed_many(1000);
+	start(member);
+	assert_false(consumer_joined(member->consumer));
+	UNTIL(member->received == 1000, step(member));
+	assert_true(consumer_joined(member->consumer));
+	assert_int_equal(member->assigned, 4);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(member->sources[i].received, 250);
+}
+
+static void a_group_without_offsets_can_start_at_the_end(void **state)
+{
+	(void)state;
+	feed_many(40);
+	member->settings.kafka.start_from = START_FROM_LATEST;
+	start(member);
+	UNTIL(consumer_joined(member->consumer), step(member));
+	/* What comes while it is away is not skipped, although nothing was stored yet. */
+	stop(member);
+	feed_many(4);
+	restart(member);
+	UNTIL(member->received == 4, step(member));
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(member->records[i].offset, 10);
+	assert_int_equal(news_count(&member->news, KAFKA_NEWS_OFFSET_RESET), 0);
+}
+
+static void what_was_stored_is_not_read_again(void **state)
+{
+	(void)state;
+	feed_many(40);
+	start(member);
+	UNTIL(member->received == 40, step(member));
+	for (int i = 0; i < member->source_count; i++)
+		consumer_store(member->consumer, &member->sources[i], 7);
+	restart(member);
+	UNTIL(member->received == 12, step(member));
+	for (int i = 0; i < 12; i++)
+		assert_in_range(member->records[i].offset, 7, 9);
+}
+
+static void what_is_stored_is_committed_in_time(void **state)
+{
+	(void)state;
+	feed_many(40);
+	start(member);
+	UNTIL(member->received == 40, step(member));
+	int64_t offset = -1;
+	int64_t end = -1;
+	consumer_store(member->consumer, &member->sources[0], 5);
+	UNTIL(consumer_position(member->consumer, &member->sources[0], &offset, &end) &&
+			offset == 5,
+		step(member));
+	assert_int_equal(end, 10);
+	/* Backwards goes nowhere. */
+	struct error err = {0};
+	consumer_store(member->consumer, &member->sources[0], 3);
+	assert_true(consumer_commit(member->consumer, &err));
+	assert_true(consumer_position(member->consumer, &member->sources[0], &offset, &end));
+	assert_int_equal(offset, 5);
+}
+
+static void closing_revokes_all_and_commits_what_was_stored_meanwhile(void **state)
+{
+	(void)state;
+	feed_many(40);
+	member->store_on_revoke = true;
+	member->settings.kafka.commit_interval_ms = 60000;
+	start(member);
+	UNTIL(member->received == 40, step(member));
+	stop(member);
+	assert_int_equal(member->revoked, 4);
+	for (int i = 0; i < 4; i++)
+		assert_false(member->sources[i].lost);
+	feed_many(4);
+	restart(member);
+	UNTIL(member->received == 4, step(member));
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(member->records[i].offset, 10);
+}
+
+/* Whether all that its present sources have received is committed. */
+static bool settled(struct member *self)
+{
+	for (int i = 0; i < self->source_count; i++) {
+		struct source *source = &self->sources[i];
+		int64_t offset = -1;
+		int64_t end = -1;
+		if (!source->revoked && source->next >= 0 &&
+			consumer_position(self->consumer, source, &offset, &end) &&
+			offset < source->next)
+			return false;
+	}
+	return true;
+}
+
+/* What is committed when a rebalance begins is not read again. (The mock cluster takes no commit
+ * during one.) */
+static void a_second_member_takes_its_share(void **state)
+{
+	(void)state;
+	feed_many(400);
+	member->store_at_once = true;
+	start(member);
+	UNTIL(member->received == 400 && settled(member), step(member));
+	struct member *second = new_member();
+	second->store_at_once = true;
+	start(second);
+	UNTIL(member->assigned == 2 && second->assigned == 2, {
+		step(member);
+		step(second);
+	});
+	assert_int_equal(member->revoked, 4);
+	feed_many(400);
+	UNTIL(member->received + second->received >= 800 && settled(member) && settled(second), {
+		step(member);
+		step(second);
+	});
+	assert_int_equal(member->received, 600);
+	assert_int_equal(second->received, 200);
+	end_member(second);
+	UNTIL(member->assigned == 4, step(member));
+	feed_many(40);
+	UNTIL(member->received >= 640, step(member));
+	assert_int_equal(member->received, 640);
+}
+
+static void a_source_of_an_earlier_assignment_is_ignored(void **state)
+{
+	(void)state;
+	feed_many(40);
+	start(member);
+	UNTIL(member->received == 40, step(member));
+	struct source *old = &member->sources[0];
+	stop(member);
+	member->received = 0;
+	start(member);
+	UNTIL(member->received == 40, step(member));
+	int64_t offset = -1;
+	int64_t end = -1;
+	assert_false(consumer_position(member->consumer, old, &offset, &end));
+	consumer_store(member->consumer, old, 10);
+	consumer_pause(member->consumer, old);
+	consumer_resume(member->consumer, old);
+}
+
+/* The mock cluster keeps 5 MiB a partition and drops what is older. */
+static void a_log_that_lost_what_is_due_is_reported_with_the_gap(void **state)
+{
+	(void)state;
+	static char value[100000];
+	feed(0, "first", value, sizeof(value));
+	feed(0, "second", value, sizeof(value));
+	start(member);
+	UNTIL(member->received == 2, step(member));
+	for (int i = 0; i < member->source_count; i++)
+		if (member->sources[i].partition == 0)
+			consumer_store(member->consumer, &member->sources[i], 1);
+	stop(member);
+	for (int i = 0; i < 200; i++)
+		feed(0, "later", value, sizeof(value));
+	assert_int_equal(rd_kafka_flush(feeder, 30000), RD_KAFKA_RESP_ERR_NO_ERROR);
+	restart(member);
+	UNTIL(member->received > 0, step(member));
+	assert_int_equal(news_count(&member->news, KAFKA_NEWS_OFFSET_RESET), 1);
+	assert_int_equal(member->news.from_offset, 1);
+	assert_int_equal(member->news.to_offset, member->records[0].offset);
+	UNTIL(member->records[member->received - 1].offset == 201, step(member));
+	assert_int_equal(news_count(&member->news, KAFKA_NEWS_OFFSET_RESET), 1);
+}
+
+static void closing_ends_in_time_while_no_broker_is_there(void **state)
+{
+	(void)state;
+	feed_many(40);
+	member->store_on_revoke = true;
+	member->settings.kafka.commit_interval_ms = 60000;
+	start(member);
+	UNTIL(member->received == 40, step(member));
+	mock_cluster_set_reachable(cluster, false);
+	struct error err = {0};
+	int64_t before = clock_monotonic_ns();
+	consumer_close(member->consumer, 1000, &err);
+	consumer_free(member->consumer);
+	member->consumer = NULL;
+	assert_in_range(clock_monotonic_ns() - before, 0, 12 * NS_PER_S);
+	mock_cluster_set_reachable(cluster, true);
+	assert_int_equal(member->assigned, 0);
+}
+
+int main(int argc, char **argv)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(all_partitions_are_read_from_the_first_record_in_order),
+		TEST(a_group_without_offsets_can_start_at_the_end),
+		TEST(what_was_stored_is_not_read_again),
+		TEST(what_is_stored_is_committed_in_time),
+		TEST(closing_revokes_all_and_commits_what_was_stored_meanwhile),
+		TEST(a_second_member_takes_its_share),
+		TEST(a_source_of_an_earlier_assignment_is_ignored),
+		TEST(a_log_that_lost_what_is_due_is_reported_with_the_gap),
+		TEST(closing_ends_in_time_while_no_broker_is_there),
+	};
+	return RUN_TESTS("io/consumer_group", tests, argc, argv);
+}
