@@ -70,7 +70,7 @@ static void write_name(char *text, size_t size, const char *group, const char *p
 {
 	int used = snprintf(text, size, "kafka.%s.", group);
 	for (const char *c = property; *c != '\0' && (size_t)used + 1 < size; c++)
-		text[used++] = *c == '.' ? '_' : *c;
+		text[used++] = (char)(*c == '.' ? '_' : *c);
 	text[used] = '\0';
 }
 

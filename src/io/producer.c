@@ -170,9 +170,8 @@ enum send_status producer_send(struct producer *producer, const char *topic, str
 	rd_kafka_vu_t parts[] = {
 		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = handle},
 		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-		{.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)(uintptr_t)key.data, key.length}},
-		{.vtype = RD_KAFKA_VTYPE_VALUE,
-			.u.mem = {(void *)(uintptr_t)value.data, value.length}},
+		{.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)key.data, key.length}},
+		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)value.data, value.length}},
 		{.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = made},
 		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = tag},
 	};
