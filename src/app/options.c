@@ -1,0 +1,319 @@
+#include "app/commands.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/mem.h"
+#include "base/spelling.h"
+
+#define PROGRAM "care360-lookup"
+
+/* What getopt_long returns: the letter of a common option, or SET, or OWN and the row of a
+ * command's. */
+enum { SET = 1, OWN = 256 };
+
+/* Options common to all commands. */
+static const struct common {
+	struct command_option option;
+	char letter;
+} common[] = {
+	{{"config", "FILE", "read this configuration (" COMMAND_DEFAULT_CONFIG ")"}, 'c'},
+	{{"set", "NAME=VALUE", "set one setting, such as lookup.in_flight=64; may be repeated"},
+		SET},
+	{{"help", NULL, "show this; after a command, its options"}, 'h'},
+	{{"version", NULL, "show the version"}, 'V'},
+};
+
+#define OWN_MAX 16 /* options of one command */
+
+static size_t own_count(const struct command *command)
+{
+	size_t count = 0;
+	while (command != NULL && command->options != NULL && command->options[count].name != NULL)
+		count++;
+	return count < OWN_MAX ? count : OWN_MAX;
+}
+
+static struct option long_option(const struct command_option *option, int value)
+{
+	return (struct option){.name = option->name,
+		.has_arg = option->argument == NULL ? no_argument : required_argument,
+		.val = value};
+}
+
+/* Everything that may stand on the command line; `command` is NULL before it is known. */
+struct option_set {
+	const struct command *command;
+	struct option longs[array_length(common) + OWN_MAX + 1];
+};
+
+static void fill(struct option_set *set, const struct command *command)
+{
+	*set = (struct option_set){.command = command};
+	size_t count = 0;
+	for (size_t i = 0; i < array_length(common); i++)
+		set->longs[count++] = long_option(&common[i].option, common[i].letter);
+	for (size_t i = 0; i < own_count(command); i++)
+		set->longs[count++] = long_option(&command->options[i], OWN + (int)i);
+}
+
+static bool refuse_unknown(const struct option_set *set, const char *argument, struct error *err)
+{
+	char name[SPELLING_MAX + 1] = "";
+	size_t length = strcspn(argument, "=");
+	if (length < 2 || length - 2 >= sizeof(name) || strncmp(argument, "--", 2) != 0)
+		return error_set(err, "there is no option %s", argument);
+	memcpy(name, argument + 2, length - 2);
+	const char *nearest = NULL;
+	size_t best = spelling_near(name) + 1;
+	for (const struct option *option = set->longs; option->name != NULL; option++) {
+		size_t distance = spelling_distance(name, option->name);
+		/* Whoever abbreviates may mean several. */
+		if (length > 2 && strncmp(name, option->name, length - 2) == 0)
+			distance = 0;
+		if (distance < best) {
+			best = distance;
+			nearest = option->name;
+		}
+	}
+	const char *command = set->command == NULL ? "" : set->command->name;
+	error_set(err, "%s%sthere is no option --%s%s%s%s", command, command[0] == '\0' ? "" : ": ",
+		name, nearest == NULL ? "" : "; did you mean --", nearest == NULL ? "" : nearest,
+		nearest == NULL ? "" : "?");
+	return false;
+}
+
+/* What getopt_long did not like about an argument; `value` is its optopt. */
+static bool refuse_option(const struct option_set *set, bool value_missing, int value,
+	const char *argument, struct error *err)
+{
+	for (const struct option *option = set->longs; option->name != NULL; option++)
+		if (value != 0 && option->val == value)
+			return error_set(err, "--%s %s", option->name,
+				value_missing ? "needs a value" : "takes no value");
+	if (value != 0 && value < OWN)
+		return error_set(err, "there is no option -%c", value);
+	return refuse_unknown(set, argument, err);
+}
+
+static void take(struct command_line *line, const struct option_set *set, int found)
+{
+	if (found == 'c')
+		line->config = optarg;
+	else if (found == SET)
+		line->assignments[line->assignment_count++] = optarg;
+	else if (found == 'h')
+		line->help = true;
+	else if (found == 'V')
+		line->version = true;
+	else
+		line->given[line->given_count++] =
+			(struct command_given){set->command->options[found - OWN].name, optarg};
+}
+
+/* Reads options up to the first argument that is none, which begins at *at, and moves *at on. */
+static bool read_options(struct command_line *line, const struct option_set *set, int *at,
+	int count, char **arguments, struct error *err)
+{
+	/* getopt_long skips the first, and starts anew where optind is 0. */
+	char **rest = arguments + *at - 1;
+	optind = 0;
+	opterr = 0;
+	int found = 0;
+	while ((found = getopt_long(count - *at + 1, rest, "+:c:hV", set->longs, NULL)) != -1) {
+		if (found == '?' || found == ':')
+			return refuse_option(set, found == ':', optopt, rest[optind - 1], err);
+		take(line, set, found);
+	}
+	*at += optind - 1;
+	return true;
+}
+
+static bool find_command(struct command_line *line, const struct command *commands,
+	const char *name, struct error *err)
+{
+	const char *nearest = NULL;
+	size_t best = spelling_near(name) + 1;
+	for (const struct command *command = commands; command->name != NULL; command++) {
+		size_t distance = spelling_distance(name, command->name);
+		if (strcmp(name, command->name) == 0) {
+			line->command = command;
+			return true;
+		}
+		if (distance < best) {
+			best = distance;
+			nearest = command->name;
+		}
+	}
+	if (nearest != NULL)
+		return error_set(err, "there is no command %s; did you mean %s?", name, nearest);
+	return error_set(err, "there is no command %s", name);
+}
+
+bool command_line_read(struct command_line *ret_line, const struct command *commands, int count,
+	char **arguments, struct error *err)
+{
+	*ret_line = (struct command_line){0};
+	/* There cannot be more options than arguments. */
+	ret_line->assignments = mem_new_array(const char *, (size_t)count + 1);
+	ret_line->given = mem_new_array(struct command_given, (size_t)count + 1);
+	if (ret_line->assignments == NULL || ret_line->given == NULL)
+		return error_memory(err);
+	struct option_set set;
+	int at = 1;
+	fill(&set, NULL);
+	if (!read_options(ret_line, &set, &at, count, arguments, err))
+		return false;
+	if (at >= count)
+		return ret_line->help || ret_line->version ||
+		       error_set(err, "a command is needed, such as check");
+	if (!find_command(ret_line, commands, arguments[at], err))
+		return false;
+	at++;
+	fill(&set, ret_line->command);
+	if (!read_options(ret_line, &set, &at, count, arguments, err))
+		return false;
+	if (at < count)
+		return error_set(err, "%s: what is \"%s\" for? It takes options alone",
+			ret_line->command->name, arguments[at]);
+	return true;
+}
+
+void command_line_fini(struct command_line *line)
+{
+	free(line->assignments);
+	free(line->given);
+	*line = (struct command_line){0};
+}
+
+bool command_flag(const struct command_line *line, const char *name)
+{
+	for (size_t i = 0; i < line->given_count; i++)
+		if (strcmp(line->given[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+const char *command_value(const struct command_line *line, const char *name)
+{
+	for (size_t i = line->given_count; i > 0; i--)
+		if (strcmp(line->given[i - 1].name, name) == 0)
+			return line->given[i - 1].value;
+	return NULL;
+}
+
+/* Settings */
+
+struct settings_sources command_sources(const struct command_line *line)
+{
+	return (struct settings_sources){
+		.file = line->config == NULL ? COMMAND_DEFAULT_CONFIG : line->config,
+		.file_may_be_missing = line->config == NULL,
+		.environment = (const char *const *)environ,
+		.assignments = line->assignments,
+		.assignment_count = line->assignment_count,
+	};
+}
+
+struct settings *command_settings(const struct command_line *line)
+{
+	CLEANUP(settings_report_fini) struct settings_report report = {0};
+	struct error err = {0};
+	struct settings_sources sources = command_sources(line);
+	struct settings *settings = settings_load(&sources, &report, &err);
+	for (size_t i = 0; i < report.count; i++)
+		fprintf(stderr, "%s\n", report.findings[i].text);
+	if (settings == NULL)
+		fprintf(stderr, PROGRAM ": %s\n", err.text);
+	return settings;
+}
+
+/* Help */
+
+static void append_option(struct buffer *help, const struct command_option *option, char letter)
+{
+	char left[64] = "";
+	char short_form[] = {'-', letter, ',', ' ', '\0'};
+	snprintf(left, sizeof(left), "%s--%s %s", letter == SET ? "    " : short_form, option->name,
+		option->argument == NULL ? "" : option->argument);
+	buffer_append_format(help, "  %-24s  %s\n", left, option->help);
+}
+
+static void append_common(struct buffer *help)
+{
+	for (size_t i = 0; i < array_length(common); i++)
+		append_option(help, &common[i].option, common[i].letter);
+}
+
+static void append_program(struct buffer *help, const struct command *commands)
+{
+	buffer_append_text(help,
+		"Usage: " PROGRAM " [OPTIONS] COMMAND [OPTIONS]\n"
+		"\n"
+		"Answers look-up requests from Kafka with the customer's latest Care360 case ID.\n"
+		"\n"
+		"Commands:\n");
+	for (const struct command *command = commands; command->name != NULL; command++)
+		buffer_append_format(help, "  %-8s  %s\n", command->name, command->summary);
+	buffer_append_text(help, "\nOptions of all commands:\n");
+	append_common(help);
+	buffer_append_text(help, "\n" PROGRAM " COMMAND --help shows the options of a command.\n"
+				 "Exit status: 0 fine, 1 failed at run time, 2 wrong usage or "
+				 "configuration.\n");
+}
+
+static void append_command(struct buffer *help, const struct command *command)
+{
+	buffer_append_format(help, "Usage: " PROGRAM " %s [OPTIONS]\n\n%s\n\nOptions:\n",
+		command->name, command->summary);
+	for (size_t i = 0; i < own_count(command); i++)
+		append_option(help, &command->options[i], SET);
+	append_common(help);
+}
+
+static void show_help(const struct command *commands, const struct command_line *line)
+{
+	CLEANUP(buffer_fini) struct buffer help = {0};
+	if (line->command == NULL)
+		append_program(&help, commands);
+	else
+		append_command(&help, line->command);
+	fputs(buffer_text(&help), stdout);
+}
+
+static int run_line(const struct command *commands, const struct command_line *line)
+{
+	if (line->help) {
+		show_help(commands, line);
+		return EXIT_FINE;
+	}
+	if (line->version) {
+		puts(PROGRAM " " CARE360_VERSION);
+		return EXIT_FINE;
+	}
+	return line->command->run(line);
+}
+
+int commands_main(const struct command *commands, int count, char **arguments)
+{
+	CLEANUP(command_line_fini) struct command_line line = {0};
+	struct error err = {0};
+	if (!command_line_read(&line, commands, count, arguments, &err)) {
+		fprintf(stderr, PROGRAM ": %s (--help shows commands and options)\n", err.text);
+		return EXIT_WRONG_USAGE;
+	}
+	int status = run_line(commands, &line);
+	/* A full disk must not pass for success. */
+	if ((fflush(stdout) != 0 || ferror(stdout) != 0) && status == EXIT_FINE) {
+		fprintf(stderr, PROGRAM ": standard output cannot be written: %s\n",
+			strerror(errno));
+		return EXIT_FAILED;
+	}
+	return status;
+}

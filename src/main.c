@@ -1,0 +1,15 @@
+/*
+ * care360-lookup: the commands, a table of contents.
+ */
+#include "app/commands.h"
+
+static const struct command commands[] = {
+	{"check", "read the configuration and report every mistake", command_check,
+		command_check_options},
+	{0},
+};
+
+int main(int count, char **arguments)
+{
+	return commands_main(commands, count, arguments);
+}
