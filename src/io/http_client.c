@@ -1,0 +1,369 @@
+#include "io/http_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "io/http_client_poll.h"
+#include "io/http_client_request.h"
+#include "io/http_client_transfer.h"
+
+#define KEY_MAX        4096
+#define LIBCURL_OLDEST 0x075801 /* 7.88.1 */
+#define DNS_CACHE_S    60
+
+/*
+ * A share of the transfers, on a multi handle of its own. libcurl walks a list of a host's
+ * connections to find an idle one, for every request: short lists keep that cheap however many are
+ * in flight.
+ */
+struct shard {
+	CURLM *multi;
+	int under_way;
+};
+
+#define SHARD_SIZE 64
+
+struct http_client {
+	struct transfer_setup setup;
+	char *base_url;
+	char *ca_file;
+	char *proxy;
+	int connect_timeout_ms;
+	int timeout_ms;
+	struct http_headers *headers; /* with the present key */
+	struct shard *shards;
+	int shard_count;
+	int shard_size;
+	struct transfer **all; /* every transfer there is */
+	size_t count;
+	size_t capacity;
+	struct transfer *idle;
+	struct transfer *ended; /* oldest first */
+	struct transfer *ended_last;
+};
+
+static char version_text[128];
+
+bool http_client_library_init(struct error *err)
+{
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return error_set(err, "libcurl cannot be set up");
+	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+	(void)snprintf(version_text, sizeof(version_text), "%s%s%s%s%s", info->version,
+		info->ssl_version ? " " : "", info->ssl_version ? info->ssl_version : "",
+		info->nghttp2_version ? " nghttp2/" : "",
+		info->nghttp2_version ? info->nghttp2_version : "");
+	if (info->version_num < LIBCURL_OLDEST || !(info->features & CURL_VERSION_SSL)) {
+		curl_global_cleanup();
+		return error_set(err,
+			"libcurl %s will not do: it must be 7.88.1 or later, with TLS",
+			info->version);
+	}
+	/* A connection closed under OpenSSL's write must be an error, not our end. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	return true;
+}
+
+void http_client_library_fini(void)
+{
+	curl_global_cleanup();
+}
+
+const char *http_client_version(void)
+{
+	return version_text;
+}
+
+bool http_client_key_valid(struct bytes key, struct error *err)
+{
+	if (!key.data || key.length == 0)
+		return error_set(err, "the API key is empty");
+	if (key.length > KEY_MAX)
+		return error_set(err, "the API key is longer than %d bytes", KEY_MAX);
+	for (size_t i = 0; i < key.length; i++) {
+		if (key.data[i] < '!' || key.data[i] > '~')
+			return error_set(
+				err, "the API key has a character that is not visible ASCII");
+	}
+	return true;
+}
+
+/* A text that is there, as a copy. */
+static bool copy_text(char **copy, const char *text)
+{
+	*copy = strdup(text ? text : "");
+	return *copy != NULL;
+}
+
+static bool copy_options(
+	struct http_client *client, const struct http_client_options *options, struct error *err)
+{
+	if (!copy_text(&client->base_url, options->base_url) ||
+		!copy_text(&client->ca_file, options->ca_file) ||
+		!copy_text(&client->proxy, options->proxy))
+		return error_memory(err);
+	client->connect_timeout_ms = options->connect_timeout_ms;
+	client->timeout_ms = options->timeout_ms;
+	client->setup = (struct transfer_setup){
+		.http2 = options->http2,
+		.tls = strncasecmp(client->base_url, "https:", 6) == 0,
+		.ca_file = client->ca_file,
+		.proxy = client->proxy,
+		.may_resend = options->may_resend,
+		.context = options->context,
+	};
+	return true;
+}
+
+/* Says now what libcurl would say of every request. */
+static bool check_options(const struct http_client *client, struct error *err)
+{
+	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+	if (client->setup.http2 && !(info->features & CURL_VERSION_HTTP2))
+		return error_set(err, "libcurl %s lacks HTTP/2", info->version);
+	if (!client->ca_file[0])
+		return true;
+	int fd = open(client->ca_file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_system(err, errno, "cannot read the CA file %s", client->ca_file);
+	close(fd);
+	return true;
+}
+
+/* What the multi handles share: the addresses, and the TLS sessions that make a new connection
+ * cheaper. */
+static bool make_share(struct http_client *client, struct error *err)
+{
+	client->setup.share = curl_share_init();
+	if (!client->setup.share)
+		return error_memory(err);
+	bool ok = curl_share_setopt(client->setup.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) ==
+			  CURLSHE_OK &&
+		  curl_share_setopt(client->setup.share, CURLSHOPT_SHARE,
+			  CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK;
+	return ok || error_set(err, "libcurl cannot share sessions");
+}
+
+static bool make_shard(struct http_client *client, struct shard *shard, struct error *err)
+{
+	shard->multi = curl_multi_init();
+	if (!shard->multi)
+		return error_memory(err);
+	long size = client->shard_size;
+	bool ok = curl_multi_setopt(shard->multi, CURLMOPT_MAXCONNECTS, size) == CURLM_OK &&
+		  curl_multi_setopt(shard->multi, CURLMOPT_PIPELINING,
+			  client->setup.http2 ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING) == CURLM_OK;
+	if (!ok)
+		return error_set(err, "libcurl lacks an option");
+	return http_poll_attach(client->setup.poll, shard->multi, err);
+}
+
+/* HTTP/2 puts many requests on one connection, and so wants them on one multi handle. */
+static bool make_shards(struct http_client *client, int max_connections, struct error *err)
+{
+	bool one = client->setup.http2 || max_connections <= SHARD_SIZE;
+	client->shard_count = one ? 1 : (max_connections + SHARD_SIZE - 1) / SHARD_SIZE;
+	client->shard_size = one ? max_connections : SHARD_SIZE;
+	client->shards = mem_new_array(struct shard, (size_t)client->shard_count);
+	if (!client->shards)
+		return error_memory(err);
+	for (int i = 0; i < client->shard_count; i++) {
+		if (!make_shard(client, &client->shards[i], err))
+			return false;
+	}
+	return true;
+}
+
+static bool set_up(
+	struct http_client *client, const struct http_client_options *options, struct error *err)
+{
+	if (!copy_options(client, options, err) || !check_options(client, err))
+		return false;
+	client->setup.poll = http_poll_new(err);
+	if (!client->setup.poll || !make_share(client, err) ||
+		!make_shards(client, options->max_connections, err))
+		return false;
+	client->headers = http_headers_new((struct bytes){0});
+	return client->headers || error_memory(err);
+}
+
+struct http_client *http_client_new(const struct http_client_options *options, struct error *err)
+{
+	struct http_client *client = mem_new(struct http_client);
+	if (!client) {
+		error_memory(err);
+		return NULL;
+	}
+	if (!set_up(client, options, err)) {
+		http_client_free(client);
+		return NULL;
+	}
+	return client;
+}
+
+/* The order matters: the sockets close with the multi handles, and tell the poll. */
+void http_client_free(struct http_client *client)
+{
+	if (!client)
+		return;
+	for (size_t i = 0; i < client->count; i++) {
+		if (client->all[i]->shard)
+			curl_multi_remove_handle(
+				client->all[i]->shard->multi, client->all[i]->easy);
+		transfer_free(client->all[i]);
+	}
+	for (int i = 0; client->shards && i < client->shard_count; i++)
+		curl_multi_cleanup(client->shards[i].multi);
+	curl_share_cleanup(client->setup.share);
+	http_poll_free(client->setup.poll);
+	http_headers_release(client->headers);
+	free(client->all);
+	free(client->shards);
+	free(client->base_url);
+	free(client->ca_file);
+	free(client->proxy);
+	free(client);
+}
+
+bool http_client_set_key(struct http_client *client, struct bytes key, struct error *err)
+{
+	if (!http_client_key_valid(key, err))
+		return false;
+	struct http_headers *headers = http_headers_new(key);
+	if (!headers)
+		return error_memory(err);
+	http_headers_release(client->headers);
+	client->headers = headers;
+	return true;
+}
+
+void http_client_set_timeouts(struct http_client *client, int connect_timeout_ms, int timeout_ms)
+{
+	client->connect_timeout_ms = connect_timeout_ms;
+	client->timeout_ms = timeout_ms;
+}
+
+/* A transfer that is not under way, in front of the idle ones; NULL when out of memory. */
+static struct transfer *idle_transfer(struct http_client *client)
+{
+	if (client->idle)
+		return client->idle;
+	if (client->count == client->capacity) {
+		size_t capacity = client->capacity ? client->capacity * 2 : 64;
+		struct transfer **all =
+			reallocarray(client->all, capacity, sizeof(struct transfer *));
+		if (!all)
+			return NULL;
+		client->all = all;
+		client->capacity = capacity;
+	}
+	struct transfer *transfer = transfer_new(&client->setup);
+	if (!transfer)
+		return NULL;
+	client->all[client->count++] = transfer;
+	client->idle = transfer;
+	return transfer;
+}
+
+/* The first shard with room, so that few in flight keep few connections warm; else the emptiest. */
+static struct shard *pick_shard(const struct http_client *client)
+{
+	struct shard *best = &client->shards[0];
+	for (int i = 0; i < client->shard_count; i++) {
+		if (client->shards[i].under_way < client->shard_size)
+			return &client->shards[i];
+		if (client->shards[i].under_way < best->under_way)
+			best = &client->shards[i];
+	}
+	return best;
+}
+
+bool http_client_start(struct http_client *client, const struct http_request *request, void *tag,
+	struct error *err)
+{
+	struct transfer *transfer = idle_transfer(client);
+	int timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : client->timeout_ms;
+	if (!transfer || !transfer_prepare(transfer, request, bytes_of_text(client->base_url),
+				 client->headers, client->connect_timeout_ms, timeout_ms))
+		return error_memory(err);
+	struct shard *shard = pick_shard(client);
+	transfer->tag = tag;
+	transfer->started_ns = clock_monotonic_ns();
+	if (curl_multi_add_handle(shard->multi, transfer->easy) != CURLM_OK) {
+		http_headers_release(take_pointer(transfer->headers));
+		return error_memory(err);
+	}
+	client->idle = transfer->next;
+	transfer->next = NULL;
+	transfer->shard = shard;
+	shard->under_way++;
+	return true;
+}
+
+/* Puts a transfer that ended behind those that ended before. */
+static void note_end(
+	struct http_client *client, struct transfer *transfer, CURLcode result, int64_t now)
+{
+	curl_multi_remove_handle(transfer->shard->multi, transfer->easy);
+	transfer->shard->under_way--;
+	transfer->shard = NULL;
+	transfer_finish(transfer, result, now);
+	transfer->next = NULL;
+	if (client->ended)
+		client->ended_last->next = transfer;
+	else
+		client->ended = transfer;
+	client->ended_last = transfer;
+}
+
+static void collect(struct http_client *client, CURLM *multi, int64_t now)
+{
+	const CURLMsg *message = NULL;
+	int left = 0;
+	while ((message = curl_multi_info_read(multi, &left))) {
+		struct transfer *transfer = NULL;
+		CURLcode result = message->data.result; /* the message goes with its handle */
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+		note_end(client, transfer, result, now);
+	}
+}
+
+void http_client_wait(struct http_client *client, int64_t until_ns)
+{
+	/* Replies that nobody took yet are reason enough not to sleep. */
+	http_poll_run(client->setup.poll, client->ended ? 0 : until_ns);
+	int64_t now = clock_monotonic_ns();
+	for (int i = 0; i < client->shard_count; i++)
+		collect(client, client->shards[i].multi, now);
+}
+
+void http_client_wake(struct http_client *client)
+{
+	http_poll_wake(client->setup.poll);
+}
+
+bool http_client_take(struct http_client *client, void **ret_tag, struct reply *ret_reply,
+	int64_t *ret_duration_ns)
+{
+	struct transfer *transfer = client->ended;
+	if (!transfer)
+		return false;
+	client->ended = transfer->next;
+	*ret_tag = transfer->tag;
+	*ret_reply = transfer_reply(transfer);
+	*ret_duration_ns = transfer->duration_ns;
+	/* What the reply points to stays as it is until the next start. */
+	transfer->next = client->idle;
+	client->idle = transfer;
+	return true;
+}
