@@ -11,9 +11,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "io/http_client_poll.h"
-#include "io/http_client_request.h"
-#include "io/http_client_transfer.h"
+#include "http_client_poll.h"
+#include "http_client_request.h"
+#include "http_client_transfer.h"
 
 #define KEY_MAX        4096
 #define LIBCURL_OLDEST 0x075801 /* 7.88.1 */

@@ -1,4 +1,4 @@
-#include "io/http_client_poll.h"
+#include "http_client_poll.h"
 
 #include <errno.h>
 #include <fcntl.h>

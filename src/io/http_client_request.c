@@ -1,4 +1,4 @@
-#include "io/http_client_request.h"
+#include "http_client_request.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "io/http_client_transfer.h"
+#include "http_client_transfer.h"
 
 #include <string.h>
 #include <strings.h>

@@ -13,9 +13,9 @@
 
 #include "base/bytes.h"
 #include "core/reply.h"
+#include "http_client_poll.h"
+#include "http_client_request.h"
 #include "io/http_client.h"
-#include "io/http_client_poll.h"
-#include "io/http_client_request.h"
 
 #define RETRY_AFTER_MAX 64 /* a date has 29 characters; a longer value is taken for none */
 

@@ -7,9 +7,9 @@
 
 #include "base/clock.h"
 
-static const char USAGE[] =
-	"usage: %s --url BASE_URL [--requests N] [--in-flight K] [--key KEY] [--ca-file FILE] [--http2]\n"
-	"       [--sticky] [--curlu]\n";
+static const char USAGE[] = "usage: %s --url BASE_URL [--requests N] [--in-flight K] [--key KEY] "
+			    "[--ca-file FILE] [--http2]\n"
+			    "       [--sticky] [--curlu]\n";
 
 bool bench_options_read(struct bench_options *ret_options, int argc, char **argv)
 {
@@ -29,18 +29,37 @@ bool bench_options_read(struct bench_options *ret_options, int argc, char **argv
 	bool ok = true;
 	for (int c = 0; (c = getopt_long(argc, argv, "", OPTIONS, NULL)) >= 0;) {
 		switch (c) {
-		case 'u': options.url = optarg; break;
-		case 'n': options.requests = strtol(optarg, NULL, 10); break;
-		case 'k': options.in_flight = (int)strtol(optarg, NULL, 10); break;
-		case 'a': options.key = optarg; break;
-		case 'c': options.ca_file = optarg; break;
-		case '2': options.http2 = true; break;
-		case 's': options.sticky = true; break;
-		case 'U': options.curlu = true; break;
-		default: ok = false; break;
+		case 'u':
+			options.url = optarg;
+			break;
+		case 'n':
+			options.requests = strtol(optarg, NULL, 10);
+			break;
+		case 'k':
+			options.in_flight = (int)strtol(optarg, NULL, 10);
+			break;
+		case 'a':
+			options.key = optarg;
+			break;
+		case 'c':
+			options.ca_file = optarg;
+			break;
+		case '2':
+			options.http2 = true;
+			break;
+		case 's':
+			options.sticky = true;
+			break;
+		case 'U':
+			options.curlu = true;
+			break;
+		default:
+			ok = false;
+			break;
 		}
 	}
-	if (!ok || !options.url || optind != argc || options.requests < 1 || options.in_flight < 1) {
+	if (!ok || !options.url || optind != argc || options.requests < 1 ||
+		options.in_flight < 1) {
 		(void)fprintf(stderr, USAGE, argv[0]);
 		return false;
 	}
@@ -72,7 +91,8 @@ void bench_report(const char *name, const struct bench_options *options, struct 
 	getrusage(RUSAGE_SELF, &usage);
 	double count = (double)replies;
 	double wall_ns = (double)(end.wall_ns - start.wall_ns);
-	printf("{\"loop\": \"%s\", \"http2\": %s, \"in_flight\": %d, \"requests\": %ld, \"failures\": %ld, "
+	printf("{\"loop\": \"%s\", \"http2\": %s, \"in_flight\": %d, \"requests\": %ld, "
+	       "\"failures\": %ld, "
 	       "\"requests_per_second\": %.0f, \"cpu_us_per_request\": %.2f, "
 	       "\"system_us_per_request\": %.2f, \"peak_rss_kb\": %ld}\n",
 		name, options->http2 ? "true" : "false", options->in_flight, replies, failures,

@@ -1,5 +1,6 @@
 /*
- * N requests at K in flight through io/http_client, to compare with curl_loop, which is libcurl alone.
+ * N requests at K in flight through io/http_client, to compare with curl_loop, which is libcurl
+ * alone.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,8 @@ static bool fill(struct http_client *client, const struct bench_options *options
 {
 	char email[64];
 	while (under_way < options->in_flight && *started < options->requests) {
-		int length = snprintf(email, sizeof(email), "patient%ld@carevalidate.com", *started);
+		int length =
+			snprintf(email, sizeof(email), "patient%ld@carevalidate.com", *started);
 		struct http_request request = {.email = {email, (size_t)length}};
 		if (!http_client_start(client, &request, NULL, err))
 			return false;
