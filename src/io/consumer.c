@@ -23,7 +23,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "io/consumer_parts.h"
+#include "consumer_parts.h"
 
 #define LONGEST_SLEEP_MS 1000 /* librdkafka wants to see that we are alive */
 

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "io/consumer_parts.h"
+#include "consumer_parts.h"
 
 #define COMMIT_TIMEOUT_MS 5000
 #define LOOKUP_TIMEOUT_MS 5000

@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 #include "io/consumer.h"
-#include "io/kafka_conf.h"
+#include "kafka_conf.h"
 
 /* A partition that is assigned to us. */
 struct partition {

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "io/kafka_conf.h"
+#include "kafka_conf.h"
 
 /* 0xMMmmrrxx */
 #define VERSION(major, minor, revision) (((major) << 24) | ((minor) << 16) | ((revision) << 8))

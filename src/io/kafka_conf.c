@@ -1,4 +1,4 @@
-#include "io/kafka_conf.h"
+#include "kafka_conf.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "io/kafka_conf.h"
+#include "kafka_conf.h"
 
 #define PROBE_TIMEOUT_MS 150
 #define PROBE_INTERVAL   (1 * NS_PER_S)

@@ -14,7 +14,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "io/kafka_conf.h"
+#include "kafka_conf.h"
 
 /* librdkafka's handle of a topic, made once: making one costs more than sending a record. */
 struct topic {

@@ -1,0 +1,153 @@
+#include "io/status_server.h"
+
+#include <microhttpd.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+
+#define MAX_CONNECTIONS   64
+#define TIMEOUT_SECONDS   10
+#define REQUEST_BYTES_MAX 16384
+
+struct status_server {
+	struct MHD_Daemon *daemon;
+	status_answer_fn *answer;
+	void *context;
+};
+
+static const char *const headers[][2] = {
+	{"Cache-Control", "no-store"},
+	{"X-Content-Type-Options", "nosniff"},
+	{"Content-Security-Policy",
+		"default-src 'none'; style-src 'unsafe-inline'; "
+		"script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
+		"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
+};
+
+static enum MHD_Result respond(struct MHD_Connection *connection, struct status_answer *answer)
+{
+	struct bytes body = buffer_bytes(&answer->body);
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		body.length, (void *)body.data, MHD_RESPMEM_MUST_COPY);
+	if (response == NULL)
+		return MHD_NO;
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type);
+	for (size_t i = 0; i < array_length(headers); i++)
+		MHD_add_response_header(response, headers[i][0], headers[i][1]);
+	if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
+	enum MHD_Result result = MHD_queue_response(connection, (unsigned)answer->status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static void set_text(struct status_answer *answer, int status, const char *text)
+{
+	answer->status = status;
+	answer->content_type = "text/plain; charset=utf-8";
+	buffer_clear(&answer->body);
+	buffer_append_text(&answer->body, text);
+}
+
+static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
+	const char *path, const char *method, const char *version, const char *upload,
+	size_t *upload_size, void **state)
+{
+	(void)version;
+	(void)upload;
+	/* It is called once with the headers, and again when the request is whole. */
+	static char seen;
+	if (*state == NULL) {
+		*state = &seen;
+		return MHD_YES;
+	}
+	if (*upload_size != 0) {
+		*upload_size = 0; /* a body that nobody asked for: thrown away */
+		return MHD_YES;
+	}
+	struct status_server *server = context;
+	struct status_answer answer = {.status = 200};
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+		set_text(&answer, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are answered\n");
+	else if (!server->answer(server->context, path, &answer))
+		set_text(&answer, MHD_HTTP_NOT_FOUND, "there is no such page\n");
+	enum MHD_Result result = answer.body.failed ? MHD_NO : respond(connection, &answer);
+	buffer_fini(&answer.body);
+	return result;
+}
+
+/* Resolves "ADDRESS:PORT". The caller ends it with freeaddrinfo(). */
+static struct addrinfo *resolve(const char *listen, struct error *err)
+{
+	const char *colon = strrchr(listen, ':');
+	if (colon == NULL) {
+		error_set(err, "%s: not an address and a port, such as 127.0.0.1:8080", listen);
+		return NULL;
+	}
+	bool bracketed = listen[0] == '[' && colon > listen + 1 && colon[-1] == ']';
+	CLEANUP(free_pointer)
+	char *host = bracketed ? strndup(listen + 1, (size_t)(colon - listen - 2))
+			       : strndup(listen, (size_t)(colon - listen));
+	if (host == NULL) {
+		error_memory(err);
+		return NULL;
+	}
+	struct addrinfo hints = {
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+	struct addrinfo *found = NULL;
+	int failed = getaddrinfo(host, colon + 1, &hints, &found);
+	if (failed != 0) {
+		error_set(err, "%s: %s", listen, gai_strerror(failed));
+		return NULL;
+	}
+	return found;
+}
+
+struct status_server *status_server_new(
+	const char *listen, status_answer_fn *answer, void *context, struct error *err)
+{
+	struct addrinfo *address = resolve(listen, err);
+	if (address == NULL)
+		return NULL;
+	struct status_server *server = mem_new(struct status_server);
+	if (server == NULL) {
+		freeaddrinfo(address);
+		error_memory(err);
+		return NULL;
+	}
+	server->answer = answer;
+	server->context = context;
+	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD;
+	if (address->ai_family == AF_INET6)
+		flags |= MHD_USE_DUAL_STACK;
+	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server,
+		MHD_OPTION_SOCK_ADDR, address->ai_addr, MHD_OPTION_CONNECTION_LIMIT,
+		MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_SECONDS,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES_MAX,
+		MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_END);
+	freeaddrinfo(address);
+	if (server->daemon == NULL) {
+		error_set(err, "cannot listen at %s: is the port in use?", listen);
+		free(server);
+		return NULL;
+	}
+	return server;
+}
+
+void status_server_free(struct status_server *server)
+{
+	if (server == NULL)
+		return;
+	MHD_stop_daemon(server->daemon);
+	free(server);
+}
+
+unsigned status_server_port(const struct status_server *server)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
+	return info == NULL ? 0 : info->port;
+}
