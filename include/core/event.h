@@ -56,6 +56,7 @@ struct event {
 	struct event *lane_next, *lane_prev;
 	struct event *merged_next, *merged_prev;
 	struct lane *lane;     /* flow: what keeps its order; NULL where nothing does */
+	int extent;            /* delivery: how much of it the result repeats, enum result_extent */
 	struct lookup *lookup; /* flow: the look-up it waits for; NULL once it has an outcome */
 };
 

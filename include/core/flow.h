@@ -133,4 +133,7 @@ size_t flow_retrying(const struct flow *flow);
 
 const struct flow_counters *flow_counters(const struct flow *flow);
 
+/* Adds the numbers of one flow to a sum over several. */
+void flow_counters_add(struct flow_counters *sum, const struct flow_counters *counters);
+
 #endif

@@ -275,3 +275,13 @@ const struct flow_counters *flow_counters(const struct flow *flow)
 {
 	return &flow->counters;
 }
+
+void flow_counters_add(struct flow_counters *sum, const struct flow_counters *counters)
+{
+	sum->coalesced += counters->coalesced;
+	for (int i = 0; i < RETRY_CAUSE_COUNT; i++)
+		sum->retries[i] += counters->retries[i];
+	sum->unclassified_replies += counters->unclassified_replies;
+	sum->identity_as_key += counters->identity_as_key;
+	sum->identity_as_request_id += counters->identity_as_request_id;
+}
