@@ -4,6 +4,7 @@
 #include "app/commands.h"
 
 static const struct command commands[] = {
+	{"run", "consume, look up and publish until SIGTERM or SIGINT", command_run, NULL},
 	{"check", "read the configuration and report every mistake", command_check,
 		command_check_options},
 	{0},

@@ -4,7 +4,8 @@
  * main.c lists the commands. Each is a function that gets the command line, already read, and
  * returns the exit status:
  *
- *	int command_check(const struct command_line *line)
+ *	int command_run(const struct command_line *line);
+int command_check(const struct command_line *line)
  *	{
  *		CLEANUP(free_settings) struct settings *settings = command_settings(line);
  *		if (settings == NULL)
@@ -95,6 +96,7 @@ struct settings *command_settings(const struct command_line *line);
 int commands_main(const struct command *commands, int count, char **arguments);
 
 /* The commands and their options. */
+int command_run(const struct command_line *line);
 int command_check(const struct command_line *line);
 extern const struct command_option command_check_options[];
 

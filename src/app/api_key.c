@@ -37,7 +37,8 @@ static void close_file(const int *descriptor)
 
 static void wipe(struct text *text)
 {
-	explicit_bzero(text, sizeof(*text));
+	explicit_bzero(text->data, sizeof(text->data));
+	text->length = 0;
 }
 
 struct api_key *api_key_new(const char *path, struct error *err)

@@ -1,0 +1,309 @@
+#include "delivery.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "io/producer.h"
+#include "partition.h"
+
+/* How long the delivery thread waits for reports before it looks at what else is to do. */
+#define POLL_MS 100
+
+/* How long a result that the broker refused waits before it is sent again. */
+#define AGAIN_NS NS_PER_S
+
+/*
+ * Threads meet here at three places: workers send through the producer, which is safe; the list
+ * `again` belongs to the delivery thread alone, on which all reports come; `blocked` and its reason
+ * are read by workers and the supervisor under `lock`.
+ *
+ * While blocked, workers keep what they have, so that results that come later do not overtake those
+ * in `again`.
+ */
+struct delivery {
+	struct delivery_options options;
+	struct producer *producer;
+	struct result_options result_options;
+	struct bytes *forward;
+	struct result_encoder *encoder; /* of the delivery thread */
+	struct delivery_counters counters;
+
+	pthread_t thread;
+	bool started;
+	_Atomic(bool) stop;
+
+	struct event *again; /* refused results, to be sent again, in the order of their reports */
+	int64_t again_at;
+	size_t again_pending; /* of those sent again, how many have no report yet */
+
+	pthread_mutex_t lock;
+	_Atomic(bool) blocked;
+	struct error reason;
+};
+
+static void end_event(struct delivery *delivery, struct event *event)
+{
+	size_t size = event->size;
+	struct partition *partition = event->source;
+	event_free(event);
+	partition_release(partition);
+	budget_give_back(delivery->options.budget, size);
+	delivery->options.ended(delivery->options.context);
+}
+
+void delivery_drop(struct delivery *delivery, struct event *event)
+{
+	end_event(delivery, event);
+}
+
+static void block(struct delivery *delivery, const char *text)
+{
+	pthread_mutex_lock(&delivery->lock);
+	error_set(&delivery->reason, "%s", text);
+	pthread_mutex_unlock(&delivery->lock);
+	delivery->blocked = true;
+}
+
+bool delivery_blocked(struct delivery *delivery, struct error *ret_reason)
+{
+	if (!delivery->blocked)
+		return false;
+	pthread_mutex_lock(&delivery->lock);
+	*ret_reason = delivery->reason;
+	pthread_mutex_unlock(&delivery->lock);
+	return true;
+}
+
+static void count_result(struct delivery *delivery, const struct event *event)
+{
+	if (event->outcome.reason == REASON_NONE)
+		delivery->counters.found++;
+	else
+		delivery->counters.errors[event->outcome.reason]++;
+}
+
+/*
+ * The result is larger than the topic takes: once more without what it forwards, then as an error
+ * event without key. False where that was it already.
+ */
+static bool shrink(struct event *event)
+{
+	if (event->extent == RESULT_BARE)
+		return false;
+	event->extent++;
+	if (event->extent == RESULT_BARE) {
+		free(event->outcome.case_id);
+		event->outcome.case_id = NULL;
+		event->outcome.reason = REASON_RESULT_TOO_LARGE;
+		event->outcome.message = reason_message(REASON_RESULT_TOO_LARGE);
+	}
+	return true;
+}
+
+/* The broker refused a result for a reason that may go away: keep it, hold the others back, try
+ * again later. */
+static void keep_for_later(struct delivery *delivery, struct event *event, const char *text)
+{
+	DL_APPEND(delivery->again, event);
+	delivery->again_at = clock_monotonic_ns() + AGAIN_NS;
+	block(delivery, text);
+}
+
+static const char *result_topic(const struct delivery *delivery, const struct event *event)
+{
+	const struct settings *settings = delivery->options.settings;
+	bool error = event->outcome.reason != REASON_NONE && settings->kafka.error_topic[0] != '\0';
+	return error ? settings->kafka.error_topic : settings->kafka.result_topic;
+}
+
+/* Encodes and sends, smaller and smaller where it must be. */
+static enum send_status send_result(struct delivery *delivery, struct result_encoder *encoder,
+	struct event *event, struct error *err)
+{
+	for (;;) {
+		struct result result;
+		if (!result_encode(encoder, event, (enum result_extent)event->extent,
+			    clock_wall_ms(), &result, err))
+			return SEND_FATAL;
+		enum send_status status =
+			producer_send(delivery->producer, result_topic(delivery, event), result.key,
+				result.value, result.headers, result.header_count, event, err);
+		if (status == SEND_QUEUED)
+			delivery->counters.headers_dropped += result.headers_dropped;
+		if (status != SEND_TOO_LARGE || !shrink(event))
+			return status;
+	}
+}
+
+enum delivery_answer delivery_publish(
+	struct delivery *delivery, struct result_encoder *encoder, struct event *event)
+{
+	if (delivery->blocked)
+		return DELIVERY_LATER;
+	struct error err = {0};
+	switch (send_result(delivery, encoder, event, &err)) {
+	case SEND_QUEUED:
+		return DELIVERY_TAKEN;
+	case SEND_FATAL:
+		delivery->options.fatal(delivery->options.context, err.text);
+		break;
+	case SEND_FULL:
+	case SEND_TOO_LARGE: /* even bare: the supervisor tells, and somebody raises the limit */
+		break;
+	}
+	return DELIVERY_LATER;
+}
+
+/* Sends once more what was refused, in order; what finds no room stays. */
+static void send_again(struct delivery *delivery)
+{
+	struct event *event;
+	struct event *next;
+	DL_FOREACH_SAFE (delivery->again, event, next) {
+		struct error err = {0};
+		DL_DELETE(delivery->again, event);
+		enum send_status status = send_result(delivery, delivery->encoder, event, &err);
+		if (status == SEND_QUEUED) {
+			delivery->again_pending++;
+			continue;
+		}
+		DL_PREPEND(delivery->again, event);
+		delivery->again_at = clock_monotonic_ns() + AGAIN_NS;
+		if (status == SEND_FATAL)
+			delivery->options.fatal(delivery->options.context, err.text);
+		break;
+	}
+}
+
+/* One delivery report. */
+static void on_report(void *context, void *tag, enum delivery_status status, const char *text)
+{
+	struct delivery *delivery = context;
+	struct event *event = tag;
+	if (delivery->again_pending > 0)
+		delivery->again_pending--;
+	if (status == DELIVERY_ACKNOWLEDGED) {
+		count_result(delivery, event);
+		partition_done(event->source, event);
+		end_event(delivery, event);
+		return;
+	}
+	delivery->counters.failures++;
+	if (status == DELIVERY_FATAL)
+		delivery->options.fatal(delivery->options.context, text);
+	if (status == DELIVERY_TOO_LARGE && shrink(event)) {
+		DL_APPEND(delivery->again, event);
+		delivery->again_at = 0;
+		return;
+	}
+	keep_for_later(delivery, event, text);
+}
+
+static void on_news(void *context, const struct kafka_report *report)
+{
+	const struct delivery *delivery = context;
+	delivery->options.report(delivery->options.context, report);
+}
+
+static void *delivery_main(void *context)
+{
+	struct delivery *delivery = context;
+	while (!delivery->stop) {
+		producer_poll(delivery->producer, POLL_MS);
+		if (delivery->again != NULL && clock_monotonic_ns() >= delivery->again_at)
+			send_again(delivery);
+		if (delivery->blocked && delivery->again == NULL && delivery->again_pending == 0)
+			delivery->blocked = false;
+	}
+	return NULL;
+}
+
+/* The names of the headers that go along, as slices. */
+static bool copy_forward(struct delivery *delivery, struct error *err)
+{
+	const struct text_list *names = &delivery->options.settings->lookup.forward_headers;
+	delivery->forward = mem_new_array(struct bytes, names->count + 1);
+	if (delivery->forward == NULL)
+		return error_memory(err);
+	for (size_t i = 0; i < names->count; i++)
+		delivery->forward[i] = bytes_of_text(names->items[i]);
+	return true;
+}
+
+static bool set_up(struct delivery *delivery, struct error *err)
+{
+	const struct settings *settings = delivery->options.settings;
+	if (!copy_forward(delivery, err))
+		return false;
+	delivery->result_options = (struct result_options){
+		.group_id = settings->kafka.group_id,
+		.forward = delivery->forward,
+		.forward_count = settings->lookup.forward_headers.count,
+		.with_key = settings->lookup.result_key == RESULT_KEY_REQUEST,
+	};
+	delivery->encoder = result_encoder_new(&delivery->result_options, err);
+	if (delivery->encoder == NULL)
+		return false;
+	delivery->producer = producer_new(settings, on_report, on_news, delivery, err);
+	if (delivery->producer == NULL)
+		return false;
+	int failed = pthread_create(&delivery->thread, NULL, delivery_main, delivery);
+	if (failed != 0)
+		return error_system(err, failed, "cannot start a thread");
+	delivery->started = true;
+	return true;
+}
+
+struct delivery *delivery_new(const struct delivery_options *options, struct error *err)
+{
+	struct delivery *delivery = mem_new(struct delivery);
+	if (delivery == NULL) {
+		error_memory(err);
+		return NULL;
+	}
+	delivery->options = *options;
+	pthread_mutex_init(&delivery->lock, NULL);
+	if (!set_up(delivery, err)) {
+		delivery_free(delivery);
+		return NULL;
+	}
+	return delivery;
+}
+
+void delivery_free(struct delivery *delivery)
+{
+	if (delivery == NULL)
+		return;
+	delivery->stop = true;
+	if (delivery->started)
+		pthread_join(delivery->thread, NULL);
+	producer_free(delivery->producer);
+	struct event *event;
+	struct event *next;
+	DL_FOREACH_SAFE (delivery->again, event, next) {
+		DL_DELETE(delivery->again, event);
+		end_event(delivery, event);
+	}
+	result_encoder_free(delivery->encoder);
+	free(delivery->forward);
+	pthread_mutex_destroy(&delivery->lock);
+	free(delivery);
+}
+
+const struct result_options *delivery_result_options(const struct delivery *delivery)
+{
+	return &delivery->result_options;
+}
+
+void delivery_hurry(struct delivery *delivery)
+{
+	producer_hurry(delivery->producer);
+}
+
+const struct delivery_counters *delivery_counters(const struct delivery *delivery)
+{
+	return &delivery->counters;
+}

@@ -1,0 +1,406 @@
+#include "intake.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "drain.h"
+#include "io/consumer.h"
+#include "partition.h"
+
+#define POLL_MS                                                                                    \
+	50 /* how long it sleeps where nothing comes: watermarks are stored at least that often */
+#define RECORDS_A_ROUND   500 /* how many records it takes before it looks at anything else */
+#define STORE_INTERVAL_NS (20 * NS_PER_MS)
+#define REST_MS           5
+
+/* Events for one worker, gathered during a round so that it is woken once. */
+struct batch {
+	struct event *first, *last;
+};
+
+struct intake {
+	struct intake_options options;
+	struct consumer *consumer;
+	struct bytes *keep; /* names of the headers that are copied with a record */
+	size_t keep_count;
+	struct batch *batches; /* one a worker */
+	size_t next_worker;    /* of events that belong to no lane */
+	struct partition *partitions;
+	int64_t stored_at;
+	bool paused;
+	bool unpaused_newcomer; /* a partition was assigned since the last pause: it is not paused
+				 */
+
+	pthread_t thread;
+	bool started;
+	_Atomic(int64_t) deadline; /* of the stop; 0: it runs */
+	_Atomic(bool) stopped;
+	_Atomic(bool) clean;
+
+	/* A drain on intake's thread sleeps here; any thread nudges. */
+	pthread_mutex_t rest_lock;
+	pthread_cond_t rest_over;
+	_Atomic(bool) draining;
+	_Atomic(bool) wants_room; /* paused: to be woken when there is room */
+
+	_Atomic(size_t) partition_count;
+	_Atomic(uint64_t) consumed;
+	_Atomic(uint64_t) rebalances;
+	_Atomic(uint64_t) drains_cut_short;
+};
+
+static void *on_assigned(void *context, const char *topic, int32_t number)
+{
+	struct intake *intake = context;
+	struct partition *partition = partition_new(topic, number, NULL);
+	if (partition == NULL)
+		return NULL;
+	DL_APPEND(intake->partitions, partition);
+	intake->partition_count++;
+	intake->unpaused_newcomer = true;
+	log_info(intake->options.log, "partition assigned", LOG_TEXT("topic", topic),
+		LOG_INT("partition", number));
+	return partition;
+}
+
+/* FNV-1a, to spread lanes over the workers. */
+static uint64_t hash_bytes(uint64_t hash, const void *data, size_t length)
+{
+	const unsigned char *bytes = data;
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
+	return hash;
+}
+
+/* The worker whose flow an event's lane lives in. */
+static size_t worker_of(struct intake *intake, const struct event *event)
+{
+	size_t count = intake->options.worker_count;
+	int ordering = intake->options.settings->lookup.ordering;
+	struct bytes key = event->record.key;
+	if (count == 1)
+		return 0;
+	if (ordering == ORDERING_NONE || (ordering == ORDERING_KEY && key.data == NULL))
+		return intake->next_worker++ % count;
+	uint64_t hash = hash_bytes(UINT64_C(14695981039346656037), &event->source, sizeof(void *));
+	if (ordering == ORDERING_KEY)
+		hash = hash_bytes(hash, key.data, key.length);
+	return (size_t)((hash >> 32) % count);
+}
+
+/* Pauses where too much is held, and goes on at half of it. */
+static void mind_budget(struct intake *intake)
+{
+	const struct budget *budget = intake->options.budget;
+	if ((!intake->paused || intake->unpaused_newcomer) && budget_full(budget)) {
+		consumer_pause_all(intake->consumer);
+		intake->unpaused_newcomer = false;
+		intake->paused = true;
+		intake->wants_room = true;
+	}
+	if (intake->paused && budget_half_free(budget)) {
+		intake->wants_room = false;
+		intake->paused = false;
+		consumer_resume_all(intake->consumer);
+	}
+}
+
+static bool on_received(void *context, const struct record *record, void *source, struct error *err)
+{
+	struct intake *intake = context;
+	struct partition *partition = source;
+	struct event *event = event_new(record, intake->keep, intake->keep_count, err);
+	if (event == NULL)
+		return false;
+	size_t uncommitted = partition_open(partition, event, err);
+	if (uncommitted == 0) {
+		event_free(event);
+		return false;
+	}
+	budget_spend(intake->options.budget, event->size);
+	intake->consumed++;
+	if (!partition->paused &&
+		uncommitted > (size_t)intake->options.settings->lookup.max_uncommitted_events) {
+		consumer_pause(intake->consumer, partition);
+		partition->paused = true;
+	}
+	struct batch *batch = &intake->batches[worker_of(intake, event)];
+	event->next = NULL;
+	if (batch->last == NULL)
+		batch->first = event;
+	else
+		batch->last->next = event;
+	batch->last = event;
+	mind_budget(intake);
+	return true;
+}
+
+static void give_batches(struct intake *intake)
+{
+	for (size_t i = 0; i < intake->options.worker_count; i++) {
+		struct batch *batch = &intake->batches[i];
+		if (batch->first != NULL)
+			worker_give(intake->options.workers[i], batch->first, batch->last);
+		*batch = (struct batch){0};
+	}
+}
+
+static void store(struct intake *intake, struct partition *partition)
+{
+	int64_t watermark = partition_watermark(partition);
+	if (watermark > partition->stored) {
+		consumer_store(intake->consumer, partition, watermark);
+		partition->stored = watermark;
+	}
+}
+
+static void rest(void *context)
+{
+	struct intake *intake = context;
+	struct timespec until;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += REST_MS * NS_PER_MS;
+	until.tv_sec += until.tv_nsec / NS_PER_S;
+	until.tv_nsec %= NS_PER_S;
+	pthread_mutex_lock(&intake->rest_lock);
+	pthread_cond_timedwait(&intake->rest_over, &intake->rest_lock, &until);
+	pthread_mutex_unlock(&intake->rest_lock);
+}
+
+static void drain_partitions(
+	struct intake *intake, struct partition **partitions, size_t count, bool lost)
+{
+	int64_t stop_by = intake->deadline;
+	int64_t revoke_by = clock_monotonic_ns() +
+			    intake->options.settings->kafka.revoke_timeout_ms * NS_PER_MS;
+	struct drain drain = {
+		.workers = intake->options.workers,
+		.worker_count = intake->options.worker_count,
+		.gate = intake->options.gate,
+		.delivery = intake->options.delivery,
+		.partitions = partitions,
+		.count = count,
+		.deadline = stop_by != 0 ? stop_by : revoke_by,
+		.rest = rest,
+		.context = intake,
+	};
+	give_batches(intake);
+	intake->draining = true;
+	if (lost) {
+		drain_abandon(&drain);
+	} else if (!drain_run(&drain)) {
+		intake->drains_cut_short++;
+		intake->clean = false;
+		log_warn(intake->options.log,
+			"drain cut short: requests that were under way are read again, and their "
+			"results may repeat",
+			LOG_INT("partitions", count));
+	}
+	intake->draining = false;
+}
+
+static void on_revoked(void *context, void *const *sources, size_t count, bool lost)
+{
+	struct intake *intake = context;
+	if (count == 0)
+		return;
+	log_info(intake->options.log, lost ? "partitions lost" : "partitions revoked",
+		LOG_INT("partitions", count));
+	drain_partitions(intake, (struct partition **)sources, count, lost);
+	intake->rebalances++;
+	for (size_t i = 0; i < count; i++) {
+		struct partition *partition = sources[i];
+		if (!lost)
+			store(intake, partition);
+		pthread_mutex_lock(&partition->lock);
+		partition->revoked = true;
+		pthread_mutex_unlock(&partition->lock);
+		DL_DELETE(intake->partitions, partition);
+		intake->partition_count--;
+		partition_release(partition);
+	}
+}
+
+/* Pauses nothing itself: resumes partitions whose uncommitted events fell to half of what is
+ * allowed. */
+static void mind_uncommitted(struct intake *intake)
+{
+	size_t half = (size_t)intake->options.settings->lookup.max_uncommitted_events / 2;
+	struct partition *partition;
+	DL_FOREACH (intake->partitions, partition) {
+		if (!partition->paused || partition_uncommitted(partition) > half)
+			continue;
+		partition->paused = false;
+		if (!intake->paused)
+			consumer_resume(intake->consumer, partition);
+	}
+}
+
+static void store_all(struct intake *intake)
+{
+	int64_t now = clock_monotonic_ns();
+	if (now < intake->stored_at + STORE_INTERVAL_NS)
+		return;
+	intake->stored_at = now;
+	struct partition *partition;
+	DL_FOREACH (intake->partitions, partition)
+		store(intake, partition);
+	mind_uncommitted(intake);
+}
+
+static void *intake_main(void *context)
+{
+	struct intake *intake = context;
+	struct error err = {0};
+	while (intake->deadline == 0) {
+		if (!consumer_poll(intake->consumer, POLL_MS, RECORDS_A_ROUND, &err)) {
+			intake->options.fatal(intake->options.context, err.text);
+			break;
+		}
+		give_batches(intake);
+		mind_budget(intake);
+		store_all(intake);
+	}
+	while (intake->deadline == 0)
+		rest(intake);
+	int64_t left_ms = (intake->deadline - clock_monotonic_ns()) / NS_PER_MS;
+	if (!consumer_close(intake->consumer, left_ms > 0 ? (int)left_ms : 0, &err)) {
+		log_warn(intake->options.log, "leaving the group failed",
+			LOG_TEXT("reason", err.text));
+		intake->clean = false;
+	}
+	intake->stopped = true;
+	return NULL;
+}
+
+static void on_news(void *context, const struct kafka_report *report)
+{
+	const struct intake *intake = context;
+	intake->options.report(intake->options.context, report);
+}
+
+/* Which headers of a record are worth keeping: what says its form, and what is forwarded. */
+static bool choose_headers(struct intake *intake, struct error *err)
+{
+	static const char *const form[] = {
+		"content-type", "ce_specversion", "ce_id", "care360-replay-of", "traceparent"};
+	const struct text_list *forward = &intake->options.settings->lookup.forward_headers;
+	intake->keep = mem_new_array(struct bytes, array_length(form) + forward->count);
+	if (intake->keep == NULL)
+		return error_memory(err);
+	for (size_t i = 0; i < array_length(form); i++)
+		intake->keep[intake->keep_count++] = bytes_of_text(form[i]);
+	for (size_t i = 0; i < forward->count; i++)
+		intake->keep[intake->keep_count++] = bytes_of_text(forward->items[i]);
+	return true;
+}
+
+struct intake *intake_new(const struct intake_options *options, struct error *err)
+{
+	struct intake *intake = mem_new(struct intake);
+	if (intake == NULL) {
+		error_memory(err);
+		return NULL;
+	}
+	intake->options = *options;
+	intake->clean = true;
+	pthread_mutex_init(&intake->rest_lock, NULL);
+	pthread_cond_init(&intake->rest_over, NULL);
+	struct consumer_callbacks callbacks = {
+		.context = intake,
+		.assigned = on_assigned,
+		.revoked = on_revoked,
+		.received = on_received,
+		.report = on_news,
+	};
+	intake->batches = mem_new_array(struct batch, options->worker_count);
+	if (intake->batches == NULL)
+		error_memory(err);
+	else if (choose_headers(intake, err))
+		intake->consumer = consumer_new(options->settings, &callbacks, err);
+	if (intake->consumer == NULL) {
+		intake_free(intake);
+		return NULL;
+	}
+	return intake;
+}
+
+bool intake_start(struct intake *intake, struct error *err)
+{
+	int failed = pthread_create(&intake->thread, NULL, intake_main, intake);
+	intake->started = failed == 0;
+	return intake->started || error_system(err, failed, "cannot start a thread");
+}
+
+void intake_stop(struct intake *intake, int64_t deadline)
+{
+	intake->deadline = deadline;
+	consumer_wake(intake->consumer);
+}
+
+bool intake_stopped(struct intake *intake, bool *ret_clean)
+{
+	if (!intake->stopped)
+		return false;
+	*ret_clean = intake->clean;
+	return true;
+}
+
+void intake_free(struct intake *intake)
+{
+	if (intake == NULL)
+		return;
+	if (intake->started)
+		pthread_join(intake->thread, NULL);
+	consumer_free(intake->consumer);
+	free(intake->keep);
+	free(intake->batches);
+	pthread_mutex_destroy(&intake->rest_lock);
+	pthread_cond_destroy(&intake->rest_over);
+	free(intake);
+}
+
+void intake_nudge(struct intake *intake)
+{
+	if (intake->draining)
+		pthread_cond_signal(&intake->rest_over);
+	else if (intake->wants_room && budget_half_free(intake->options.budget))
+		consumer_wake(intake->consumer);
+}
+
+bool intake_joined(const struct intake *intake)
+{
+	return consumer_joined(intake->consumer);
+}
+
+bool intake_check_topics(struct intake *intake, int timeout_ms, struct error *err)
+{
+	const struct settings *settings = intake->options.settings;
+	const struct text_list *requests = &settings->kafka.request_topics;
+	CLEANUP(free_pointer)
+	const char **topics = mem_new_array(const char *, requests->count + 2);
+	if (topics == NULL)
+		return error_memory(err);
+	size_t count = 0;
+	for (size_t i = 0; i < requests->count; i++)
+		topics[count++] = requests->items[i];
+	topics[count++] = settings->kafka.result_topic;
+	if (settings->kafka.error_topic[0] != '\0')
+		topics[count++] = settings->kafka.error_topic;
+	return consumer_check_topics(intake->consumer, topics, count, timeout_ms, err);
+}
+
+void intake_state(struct intake *intake, struct intake_state *ret_state)
+{
+	*ret_state = (struct intake_state){
+		.partitions = intake->partition_count,
+		.paused = intake->wants_room,
+		.consumed = intake->consumed,
+		.rebalances = intake->rebalances,
+		.drains_cut_short = intake->drains_cut_short,
+	};
+}

@@ -1,0 +1,36 @@
+/*
+ * The service: all parts put together, from start to drain.
+ *
+ * The thread that calls service_run() is the supervisor: it waits for signals, reads the API key
+ * again, asks the brokers for the topics, writes the line's changes to the log, and ends the drain
+ * in time.
+ */
+#ifndef APP_SERVICE_H
+#define APP_SERVICE_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "io/settings.h"
+
+struct service;
+
+/*
+ * Makes all parts and starts their threads. `settings` and `log` must outlive it. Signals that the
+ * supervisor waits for are blocked in the calling thread from now on. NULL and err where a part
+ * cannot be made.
+ */
+struct service *service_new(const struct settings *settings, struct log *log, struct error *err);
+
+/*
+ * Runs until SIGTERM or SIGINT and the drain after it, or until it cannot go on. True where the
+ * drain finished what it had to. A second signal, or the deadline, ends the process at once with
+ * status 1.
+ */
+bool service_run(struct service *service);
+
+/* Stops what still runs and frees it. NULL is fine. */
+void service_free(struct service *service);
+
+#endif

@@ -1,0 +1,329 @@
+#include "worker.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/request.h"
+#include "io/http_client.h"
+
+/* How soon a result that delivery could not take is offered again. */
+#define OFFER_AGAIN_NS (10 * NS_PER_MS)
+
+/*
+ * Threads meet at the inbox: intake puts in events and calls, the supervisor a key, under `lock`;
+ * the worker takes all of it at once. Everything else belongs to the worker's thread.
+ */
+struct inbox {
+	pthread_mutex_t lock;
+	pthread_cond_t called; /* a call was answered */
+	struct event *first, *last;
+	void (*call)(struct flow *flow, void *argument);
+	void *argument;
+	char *key; /* a new key, wiped when it was taken */
+	struct flow_counters counters;
+	size_t retrying;
+	bool stop;
+};
+
+struct worker {
+	struct worker_options options;
+	struct flow *flow;
+	struct http_client *client;
+	struct result_encoder *encoder;
+	struct event *unsent; /* with an outcome, and not taken by delivery yet */
+	struct inbox inbox;
+	pthread_t thread;
+	bool started;
+	bool failed;
+};
+
+static void fail(struct worker *worker, const struct error *err)
+{
+	if (!worker->failed)
+		worker->options.fatal(worker->options.context, err->text);
+	worker->failed = true;
+}
+
+/* libcurl is about to send a request again by itself. */
+static bool may_resend(void *context, void *tag)
+{
+	struct worker *worker = context;
+	return flow_may_resend(worker->flow, tag, clock_monotonic_ns());
+}
+
+static struct http_client *new_client(struct worker *worker, struct error *err)
+{
+	const struct settings *settings = worker->options.settings;
+	struct http_client_options options = {
+		.base_url = settings_base_url(settings),
+		.ca_file = settings->care360.ca_file,
+		.proxy = settings->care360.proxy,
+		.connect_timeout_ms = settings->care360.connect_timeout_ms,
+		.timeout_ms = settings->care360.timeout_ms,
+		.max_connections = settings->lookup.in_flight,
+		.http2 = settings->care360.http_version == HTTP_VERSION_2,
+		.may_resend = may_resend,
+		.context = worker,
+	};
+	return http_client_new(&options, err);
+}
+
+static enum flow_ordering flow_ordering(const struct settings *settings)
+{
+	switch (settings->lookup.ordering) {
+	case ORDERING_PARTITION:
+		return FLOW_ORDER_PARTITION;
+	case ORDERING_NONE:
+		return FLOW_ORDER_NONE;
+	default:
+		return FLOW_ORDER_KEY;
+	}
+}
+
+static struct flow *new_flow(const struct worker *worker, struct error *err)
+{
+	const struct settings *settings = worker->options.settings;
+	int probe_ms = settings->breaker.probe_interval_ms < settings->care360.timeout_ms
+			       ? settings->breaker.probe_interval_ms
+			       : settings->care360.timeout_ms;
+	struct flow_options options = {
+		.number = worker->options.number,
+		.ordering = flow_ordering(settings),
+		.coalesce = settings->lookup.coalesce,
+		.max_attempts = (unsigned)settings->retry.max_attempts,
+		.initial_backoff_ns = settings->retry.initial_backoff_ms * NS_PER_MS,
+		.max_backoff_ns = settings->retry.max_backoff_ms * NS_PER_MS,
+		.probe_timeout_ns = probe_ms * NS_PER_MS,
+		.seed = (uint64_t)clock_monotonic_ns() + worker->options.number,
+	};
+	return flow_new(&options, worker->options.gate, err);
+}
+
+struct worker *worker_new(const struct worker_options *options, struct error *err)
+{
+	struct worker *worker = mem_new(struct worker);
+	if (worker == NULL) {
+		error_memory(err);
+		return NULL;
+	}
+	worker->options = *options;
+	pthread_mutex_init(&worker->inbox.lock, NULL);
+	pthread_cond_init(&worker->inbox.called, NULL);
+	worker->flow = new_flow(worker, err);
+	if (worker->flow != NULL)
+		worker->client = new_client(worker, err);
+	if (worker->client != NULL)
+		worker->encoder =
+			result_encoder_new(delivery_result_options(options->delivery), err);
+	if (worker->encoder == NULL) {
+		worker_free(worker);
+		return NULL;
+	}
+	return worker;
+}
+
+void worker_free(struct worker *worker)
+{
+	if (worker == NULL)
+		return;
+	if (worker->started) {
+		pthread_mutex_lock(&worker->inbox.lock);
+		worker->inbox.stop = true;
+		pthread_mutex_unlock(&worker->inbox.lock);
+		http_client_wake(worker->client);
+		pthread_join(worker->thread, NULL);
+	}
+	struct event *event;
+	struct event *next;
+	DL_FOREACH_SAFE (worker->unsent, event, next) {
+		delivery_drop(worker->options.delivery, event);
+	}
+	http_client_free(worker->client);
+	flow_free(worker->flow);
+	result_encoder_free(worker->encoder);
+	pthread_mutex_destroy(&worker->inbox.lock);
+	pthread_cond_destroy(&worker->inbox.called);
+	free(worker);
+}
+
+/* Takes what others put into the inbox. False where the worker is to stop. */
+static bool take_inbox(struct worker *worker)
+{
+	struct inbox *inbox = &worker->inbox;
+	pthread_mutex_lock(&inbox->lock);
+	bool stop = inbox->stop;
+	struct event *events = inbox->first;
+	inbox->first = NULL;
+	inbox->last = NULL;
+	char *key = take_pointer(inbox->key);
+	void (*call)(struct flow *, void *) = inbox->call;
+	inbox->counters = *flow_counters(worker->flow);
+	inbox->retrying = flow_retrying(worker->flow);
+	pthread_mutex_unlock(&inbox->lock);
+
+	struct error err = {0};
+	if (key != NULL) {
+		if (!http_client_set_key(worker->client, bytes_of_text(key), &err))
+			fail(worker, &err);
+		explicit_bzero(key, strlen(key));
+		free(key);
+	}
+	while (events != NULL) {
+		struct event *event = events;
+		events = event->next;
+		if (!flow_add(worker->flow, event, &err)) {
+			fail(worker, &err);
+			delivery_drop(worker->options.delivery, event);
+		}
+	}
+	if (call != NULL) {
+		call(worker->flow, inbox->argument);
+		pthread_mutex_lock(&inbox->lock);
+		inbox->call = NULL;
+		pthread_cond_signal(&inbox->called);
+		pthread_mutex_unlock(&inbox->lock);
+	}
+	return !stop;
+}
+
+/* Offers delivery what it has not taken yet, in order. True where all is taken. */
+static bool offer_unsent(struct worker *worker)
+{
+	while (worker->unsent != NULL) {
+		struct event *event = worker->unsent;
+		DL_DELETE(worker->unsent, event);
+		if (delivery_publish(worker->options.delivery, worker->encoder, event) ==
+			DELIVERY_LATER) {
+			DL_PREPEND(worker->unsent, event);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void send_lookup(struct worker *worker, const struct flow_action *action)
+{
+	const struct request *request = lookup_request(action->lookup);
+	const struct event *event = lookup_event(action->lookup);
+	struct http_request http = {
+		.email = request->email,
+		.phone = request->phone,
+		.timeout_ms = (int)(action->timeout_ns / NS_PER_MS),
+	};
+	if (event != NULL && worker->options.settings->care360.send_trace_context)
+		http.traceparent = record_header(&event->record, BYTES("traceparent"));
+	struct error err = {0};
+	if (!http_client_start(worker->client, &http, action->lookup, &err))
+		fail(worker, &err);
+}
+
+/* Does what the flow wants, until it has to wait; returns until when. */
+static int64_t run_flow(struct worker *worker)
+{
+	struct flow_action action;
+	for (;;) {
+		switch (flow_next(worker->flow, clock_monotonic_ns(), &action)) {
+		case FLOW_SEND:
+			send_lookup(worker, &action);
+			break;
+		case FLOW_PUBLISH:
+			DL_APPEND(worker->unsent, action.event);
+			offer_unsent(worker);
+			break;
+		case FLOW_WAIT:
+			return action.until;
+		}
+	}
+}
+
+static void take_replies(struct worker *worker)
+{
+	void *tag;
+	struct reply reply;
+	int64_t duration;
+	while (http_client_take(worker->client, &tag, &reply, &duration)) {
+		struct error err = {0};
+		if (!flow_reply(
+			    worker->flow, tag, &reply, clock_monotonic_ns(), clock_wall_ms(), &err))
+			fail(worker, &err);
+	}
+}
+
+static void *worker_main(void *context)
+{
+	struct worker *worker = context;
+	while (take_inbox(worker)) {
+		int64_t until = worker->failed ? TIME_NEVER : run_flow(worker);
+		if (!offer_unsent(worker)) {
+			int64_t again = clock_monotonic_ns() + OFFER_AGAIN_NS;
+			until = again < until ? again : until;
+		}
+		http_client_wait(worker->client, until);
+		if (!worker->failed)
+			take_replies(worker);
+	}
+	return NULL;
+}
+
+bool worker_start(struct worker *worker, struct error *err)
+{
+	int failed = pthread_create(&worker->thread, NULL, worker_main, worker);
+	worker->started = failed == 0;
+	return worker->started || error_system(err, failed, "cannot start a thread");
+}
+
+void worker_give(struct worker *worker, struct event *first, struct event *last)
+{
+	struct inbox *inbox = &worker->inbox;
+	pthread_mutex_lock(&inbox->lock);
+	if (inbox->last == NULL)
+		inbox->first = first;
+	else
+		inbox->last->next = first;
+	inbox->last = last;
+	pthread_mutex_unlock(&inbox->lock);
+	http_client_wake(worker->client);
+}
+
+void worker_call(
+	struct worker *worker, void (*function)(struct flow *flow, void *argument), void *argument)
+{
+	struct inbox *inbox = &worker->inbox;
+	pthread_mutex_lock(&inbox->lock);
+	inbox->argument = argument;
+	inbox->call = function;
+	http_client_wake(worker->client);
+	while (inbox->call != NULL)
+		pthread_cond_wait(&inbox->called, &inbox->lock);
+	pthread_mutex_unlock(&inbox->lock);
+}
+
+void worker_wake(struct worker *worker)
+{
+	http_client_wake(worker->client);
+}
+
+void worker_set_key(struct worker *worker, struct bytes key)
+{
+	struct inbox *inbox = &worker->inbox;
+	pthread_mutex_lock(&inbox->lock);
+	if (inbox->key != NULL)
+		explicit_bzero(inbox->key, strlen(inbox->key));
+	free(inbox->key);
+	inbox->key = strndup(key.data, key.length);
+	pthread_mutex_unlock(&inbox->lock);
+	http_client_wake(worker->client);
+}
+
+void worker_counters(
+	struct worker *worker, struct flow_counters *ret_counters, size_t *ret_retrying)
+{
+	pthread_mutex_lock(&worker->inbox.lock);
+	*ret_counters = worker->inbox.counters;
+	*ret_retrying = worker->inbox.retrying;
+	pthread_mutex_unlock(&worker->inbox.lock);
+}

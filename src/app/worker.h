@@ -1,0 +1,62 @@
+/*
+ * A worker: one thread with a flow and an HTTP client of its own.
+ *
+ * It is the loop between the two: what the flow wants sent it sends, what comes back it returns,
+ * and what has an outcome it hands to delivery. All workers share the gate.
+ */
+#ifndef APP_WORKER_H
+#define APP_WORKER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "core/flow.h"
+#include "delivery.h"
+#include "io/settings.h"
+
+struct worker_options {
+	unsigned number; /* from 0: also the flow's number at the gate */
+	unsigned workers;
+	const struct settings *settings;
+	struct gate *gate;
+	struct delivery *delivery;
+
+	/* Called on the worker's thread when it cannot go on. */
+	void (*fatal)(void *context, const char *text);
+	void *context;
+};
+
+struct worker;
+
+/* Makes it; worker_start() sets it going. */
+struct worker *worker_new(const struct worker_options *options, struct error *err);
+bool worker_start(struct worker *worker, struct error *err);
+
+/* Stops its thread and frees it with the events it holds. NULL is fine. */
+void worker_free(struct worker *worker);
+
+/* Hands it a list of events, linked by `next`. For intake's thread. */
+void worker_give(struct worker *worker, struct event *first, struct event *last);
+
+/*
+ * Calls function(flow, argument) on the worker's thread, after it has taken all events given
+ * before, and returns when that is done. For intake's thread.
+ */
+void worker_call(
+	struct worker *worker, void (*function)(struct flow *flow, void *argument), void *argument);
+
+/* The gate has news for its flow. For any thread. */
+void worker_wake(struct worker *worker);
+
+/* The key for requests from now on. For any thread. The bytes are copied. */
+void worker_set_key(struct worker *worker, struct bytes key);
+
+/* Counters of its flow, as of its last round, and how many events fail and are tried again. For any
+ * thread. */
+void worker_counters(
+	struct worker *worker, struct flow_counters *ret_counters, size_t *ret_retrying);
+
+#endif
