@@ -1,10 +1,13 @@
 #include <stdio.h>
+#include <unistd.h>
 
 #include "app/commands.h"
 #include "base/mem.h"
 
 const struct command_option command_check_options[] = {
 	{"show", NULL, "print every setting in effect, its unit and where it came from"},
+	{"example", NULL, "print a configuration file with every setting at its default"},
+	{"reference", NULL, "print what each setting means, as a Markdown table"},
 	{0},
 };
 
@@ -13,14 +16,33 @@ static void free_settings(struct settings **settings)
 	settings_free(*settings);
 }
 
+static void say_fine(const struct command_line *line)
+{
+	if (line->config != NULL)
+		printf("%s: the configuration is fine\n", line->config);
+	else if (access(COMMAND_DEFAULT_CONFIG, F_OK) == 0)
+		puts(COMMAND_DEFAULT_CONFIG ": the configuration is fine");
+	else
+		puts("the configuration is fine (there is no " COMMAND_DEFAULT_CONFIG
+		     ", so it is made of defaults, the environment and --set)");
+}
+
 int command_check(const struct command_line *line)
 {
+	if (command_flag(line, "example")) {
+		settings_write_example(stdout);
+		return EXIT_FINE;
+	}
+	if (command_flag(line, "reference")) {
+		settings_write_reference(stdout);
+		return EXIT_FINE;
+	}
 	CLEANUP(free_settings) struct settings *settings = command_settings(line);
 	if (settings == NULL)
 		return EXIT_WRONG_USAGE;
 	if (command_flag(line, "show"))
 		settings_show(settings, stdout);
 	else
-		puts("the configuration is fine");
+		say_fine(line);
 	return EXIT_FINE;
 }

@@ -161,13 +161,10 @@ struct settings *settings_load(const struct settings_sources *sources,
 	read_environment(store, sources->environment);
 	for (size_t i = 0; i < sources->assignment_count; i++)
 		read_assignment(store, sources->assignments[i]);
-	/* Of values that are wrong by themselves nothing more can be said. */
-	if (store->mistakes == 0)
-		check_together(store);
+	check_together(store);
 	strip_slashes(store->settings.care360.base_url);
 
-	*ret_report = store->report;
-	store->report = (struct settings_report){0};
+	store_take_findings(store, ret_report);
 	if (store->out_of_memory) {
 		error_memory(err);
 		return NULL;

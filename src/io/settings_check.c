@@ -364,8 +364,10 @@ static void check_key_pair(struct settings_store *store)
 static void check_delivery(struct settings_store *store)
 {
 	const struct settings *settings = &store->settings;
-	if (settings->kafka.delivery == DELIVERY_AT_LEAST_ONCE &&
-		settings->kafka.transactional_id[0] != '\0')
+	if (settings->kafka.delivery == DELIVERY_EXACTLY_ONCE)
+		store_mistake(store, store_place(store, "kafka.delivery"), "kafka.delivery",
+			"exactly_once is not available in this version yet; use at_least_once");
+	else if (settings->kafka.transactional_id[0] != '\0')
 		store_warning(store, place_of(store, "kafka.delivery", "kafka.transactional_id"),
 			"kafka.transactional_id",
 			"is not used: kafka.delivery is at_least_once, not exactly_once");
@@ -398,13 +400,30 @@ static void check_backoff(struct settings_store *store)
 			settings->retry.initial_backoff_ms, settings->retry.max_backoff_ms);
 }
 
+/* A check, and the settings it reads. */
+static const struct {
+	void (*check)(struct settings_store *store);
+	const char *settings[4];
+} checks[] = {
+	{check_topics, {"kafka.request_topics", "kafka.result_topic", "kafka.error_topic"}},
+	{check_plaintext, {"kafka.brokers", "kafka.security.protocol", "kafka.allow_plaintext"}},
+	{check_sasl, {"kafka.security.protocol", "kafka.security.sasl_mechanism",
+			     "kafka.security.username", "kafka.security.password_file"}},
+	{check_key_pair, {"kafka.security.certificate_file", "kafka.security.key_file"}},
+	{check_delivery, {"kafka.delivery", "kafka.transactional_id"}},
+	{check_plain_http, {"care360.base_url", "care360.allow_plain_http"}},
+	{check_backoff, {"retry.initial_backoff_ms", "retry.max_backoff_ms"}},
+};
+
+/* Of values that were refused nothing more can be said, nor of a file that nobody could read. */
 void check_together(struct settings_store *store)
 {
-	check_topics(store);
-	check_plaintext(store);
-	check_sasl(store);
-	check_key_pair(store);
-	check_delivery(store);
-	check_plain_http(store);
-	check_backoff(store);
+	for (size_t i = 0; i < array_length(checks) && !store->cut_short; i++) {
+		bool refused = false;
+		for (size_t j = 0; j < array_length(checks[i].settings); j++)
+			refused = refused || (checks[i].settings[j] != NULL &&
+						     store_refused(store, checks[i].settings[j]));
+		if (!refused)
+			checks[i].check(store);
+	}
 }

@@ -251,12 +251,14 @@ void settings_file_read(struct settings_store *store, bool may_be_missing)
 		if (!missing || !may_be_missing)
 			store_mistake(store, (struct setting_place){.origin = ORIGIN_DEFAULT},
 				store->file, "%s", err.text);
+		store->cut_short = !missing;
 		return;
 	}
 	if (text.failed) {
 		store->out_of_memory = true;
 		return;
 	}
+	store->cut_short = true;
 	if (!settings_text_prepare(store, buffer_bytes(&text), &prepared, &explained))
 		return;
 	CLEANUP(config_destroy) config_t config;
@@ -267,6 +269,7 @@ void settings_file_read(struct settings_store *store, bool may_be_missing)
 		return;
 	}
 	read_group(store, config_root_setting(&config), "");
+	store->cut_short = !whole;
 	if (!whole && !explained)
 		report_libconfig(store, &config);
 }

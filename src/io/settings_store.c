@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/spelling.h"
 #include "settings_check.h"
 
 #define TEXT_MAX 4096 /* bytes of one value */
@@ -27,6 +28,12 @@ struct setting_place store_place(const struct settings_store *store, const char 
 {
 	const struct setting *setting = setting_find(name);
 	return setting == NULL ? (struct setting_place){0} : store->places[index_of(setting)];
+}
+
+bool store_refused(const struct settings_store *store, const char *name)
+{
+	const struct setting *setting = setting_find(name);
+	return setting != NULL && store->wrong[index_of(setting)];
 }
 
 static void list_fini(struct text_list *list)
@@ -73,7 +80,9 @@ void store_free(struct settings_store *store)
 		value_fini(store, &settings_table[i]);
 		free(store->property_places[i]);
 	}
-	settings_report_fini(&store->report);
+	for (size_t i = 0; i < store->finding_count; i++)
+		free(store->findings[i].finding.text);
+	free(store->findings);
 	free(store->file);
 	free(store);
 }
@@ -132,24 +141,25 @@ static void write_place(struct settings_store *store, struct setting_place place
 static void add_finding(struct settings_store *store, bool warning, struct setting_place place,
 	const char *name, const char *sentence)
 {
-	struct settings_report *report = &store->report;
 	CLEANUP(buffer_fini) struct buffer text = {0};
 	write_place(store, place, name, &text);
 	if (warning)
 		buffer_append_text(&text, "warning: ");
 	buffer_append_text(&text, sentence);
 
-	struct settings_finding *findings =
-		reallocarray(report->findings, report->count + 1, sizeof(*findings));
+	struct placed_finding *findings =
+		reallocarray(store->findings, store->finding_count + 1, sizeof(*findings));
 	if (findings != NULL)
-		report->findings = findings;
+		store->findings = findings;
 	char *copy = text.failed ? NULL : strdup(buffer_text(&text));
 	if (findings == NULL || copy == NULL) {
 		free(copy);
 		store->out_of_memory = true;
 		return;
 	}
-	findings[report->count++] = (struct settings_finding){.warning = warning, .text = copy};
+	findings[store->finding_count] = (struct placed_finding){
+		place, store->finding_count, {.warning = warning, .text = copy}};
+	store->finding_count++;
 	store->mistakes += !warning;
 }
 
@@ -162,6 +172,9 @@ void store_mistake(struct settings_store *store, struct setting_place place, con
 	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
 	add_finding(store, false, place, name, sentence);
+	const struct setting *setting = name == NULL ? NULL : setting_find(name);
+	if (setting != NULL)
+		store->wrong[index_of(setting)] = true;
 }
 
 void store_warning(struct settings_store *store, struct setting_place place, const char *name,
@@ -173,6 +186,34 @@ void store_warning(struct settings_store *store, struct setting_place place, con
 	vsnprintf(sentence, sizeof(sentence), format, args);
 	va_end(args);
 	add_finding(store, true, place, name, sentence);
+}
+
+static int compare_findings(const void *a, const void *b)
+{
+	const struct placed_finding *first = a;
+	const struct placed_finding *second = b;
+	if (first->place.origin != second->place.origin)
+		return first->place.origin < second->place.origin ? -1 : 1;
+	if (first->place.line != second->place.line)
+		return first->place.line < second->place.line ? -1 : 1;
+	return first->number < second->number ? -1 : 1;
+}
+
+void store_take_findings(struct settings_store *store, struct settings_report *ret_report)
+{
+	if (store->finding_count == 0)
+		return;
+	ret_report->findings = mem_new_array(struct settings_finding, store->finding_count);
+	if (ret_report->findings == NULL) {
+		store->out_of_memory = true;
+		return;
+	}
+	qsort(store->findings, store->finding_count, sizeof(*store->findings), compare_findings);
+	for (size_t i = 0; i < store->finding_count; i++) {
+		ret_report->findings[i] = store->findings[i].finding;
+		store->findings[i].finding.text = NULL;
+	}
+	ret_report->count = store->finding_count;
 }
 
 /* What every text must be, whatever it means. */
@@ -224,7 +265,7 @@ static bool list_valid(struct settings_store *store, const struct setting *setti
 	}
 	for (size_t i = 0; i < count; i++) {
 		if (items[i][0] == '\0' || !text_valid(setting, items[i], &err)) {
-			store_mistake(store, place, setting->name, "text %zu: %s", i + 1,
+			store_mistake(store, place, setting->name, "item %zu: %s", i + 1,
 				items[i][0] == '\0' ? "must not be empty" : err.text);
 			valid = false;
 		}
@@ -298,16 +339,28 @@ void store_set_choice(struct settings_store *store, const struct setting *settin
 	struct setting_place place, const char *text)
 {
 	CLEANUP(buffer_fini) struct buffer allowed = {0};
+	const char *nearest = NULL;
+	size_t best = spelling_near(text) + 1;
 	for (int i = 0; setting->choices[i] != NULL; i++) {
+		size_t distance = spelling_distance(text, setting->choices[i]);
 		if (strcmp(setting->choices[i], text) == 0) {
 			*(int *)store_member(store, setting) = i;
 			came_from(store, setting, place);
 			return;
 		}
+		if (distance < best) {
+			best = distance;
+			nearest = setting->choices[i];
+		}
 		buffer_append_format(&allowed, "%s%s", i > 0 ? ", " : "", setting->choices[i]);
 	}
-	store_mistake(
-		store, place, setting->name, "no such choice; allowed: %s", buffer_text(&allowed));
+	if (nearest == NULL)
+		store_mistake(store, place, setting->name, "no such choice; allowed: %s",
+			buffer_text(&allowed));
+	else
+		store_mistake(store, place, setting->name,
+			"no such choice; did you mean %s? (allowed: %s)", nearest,
+			buffer_text(&allowed));
 }
 
 /* The place of a property in its list, which is made where there is none yet;

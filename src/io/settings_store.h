@@ -20,6 +20,12 @@ struct setting_place {
 	int line; /* ORIGIN_FILE */
 };
 
+struct placed_finding {
+	struct setting_place place;
+	size_t number; /* in the order in which they were found */
+	struct settings_finding finding;
+};
+
 /* What a `struct settings *` of settings_load() really points to. */
 struct settings_store {
 	struct settings settings; /* first, so that one can be cast to the other */
@@ -27,9 +33,12 @@ struct settings_store {
 	struct setting_place places[SETTINGS_TABLE_MAX];
 	struct setting_place
 		*property_places[SETTINGS_TABLE_MAX]; /* of PROPERTIES, in their order */
-	struct settings_report report;                /* while loading */
+	struct placed_finding *findings;              /* while loading */
+	size_t finding_count;
 	size_t mistakes;
-	bool out_of_memory; /* looked at once, at the end */
+	bool wrong[SETTINGS_TABLE_MAX]; /* a value given for it was refused */
+	bool cut_short;                 /* the file could not be read to its end */
+	bool out_of_memory;             /* looked at once, at the end */
 };
 
 /* Every setting at its default, from no file. NULL when out of memory. */
@@ -46,9 +55,16 @@ void store_mistake(struct settings_store *store, struct setting_place place, con
 void store_warning(struct settings_store *store, struct setting_place place, const char *name,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* Hands all findings out, in the order of the sources and of the file's lines. */
+void store_take_findings(struct settings_store *store, struct settings_report *ret_report);
+
 /* The member of struct settings that a setting stands for. */
 void *store_member(struct settings_store *store, const struct setting *setting);
 
+/* Whether a value given for a setting was refused, in any of the sources. */
+bool store_refused(const struct settings_store *store, const char *name);
+
+/* Where the value of a setting came from. */
 struct setting_place store_place(const struct settings_store *store, const char *name);
 
 /*

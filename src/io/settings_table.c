@@ -39,7 +39,8 @@
 
 const struct setting settings_table[] = {
 	{TEXT(kafka.brokers), .default_text = "localhost:9092", .check = check_brokers,
-		.meaning = "bootstrap servers, as host:port,host:port"},
+		.meaning = "bootstrap servers, as host:port,host:port; one or two of the cluster's "
+			   "are enough"},
 	{TEXT(kafka.group_id), .default_text = "care360-lookup", .check = check_visible,
 		.meaning = "consumer group; instances of one group share the partitions"},
 	{LIST(kafka.request_topics), .default_text = "care360.lookup-requests",
@@ -64,8 +65,8 @@ const struct setting settings_table[] = {
 			   "empty: none"},
 	{CHOICE(kafka.delivery), .default_text = "at_least_once",
 		ONE_OF("at_least_once", "exactly_once"),
-		.meaning = "at_least_once, or exactly_once: results and offsets in one "
-			   "transaction"},
+		.meaning = "exactly_once, results and offsets in one transaction, is not available "
+			   "in this version yet"},
 	{TEXT(kafka.transactional_id), EMPTY, .check = check_visible,
 		.meaning = "for exactly_once, one per instance; empty: group, host and a random "
 			   "part, new at each start"},
@@ -124,7 +125,7 @@ const struct setting settings_table[] = {
 	{INTEGER(care360.timeout_ms), .default_text = "10000", RANGE(1, 300000), MS, RELOADABLE,
 		.meaning = "limit for one whole request"},
 	{CHOICE(care360.http_version), .default_text = "http/1.1", ONE_OF("http/1.1", "h2"),
-		.meaning = "h2: HTTP/2, many requests on one connection"},
+		.meaning = "h2 is HTTP/2, many requests on one connection"},
 	{TEXT(care360.ca_file), EMPTY,
 		.meaning = "certificates of the authorities to trust (PEM); empty: the system's"},
 	{TEXT(care360.proxy), .default_text = "",
@@ -165,7 +166,7 @@ const struct setting settings_table[] = {
 	{CHOICE(lookup.result_key), .default_text = "request", ONE_OF("request", "none"),
 		.meaning = "the result's key: the request's, or none"},
 
-	{INTEGER(retry.max_attempts), .default_text = "5", RANGE(1, 100), RELOADABLE,
+	{INTEGER(retry.max_attempts), .default_text = "5", RANGE(1, 50), RELOADABLE,
 		.meaning = "attempts that count, for one event; libcurl's own re-sends count"},
 	{INTEGER(retry.initial_backoff_ms), .default_text = "100", RANGE(1, 300000), MS, RELOADABLE,
 		.meaning = "pause before the second attempt; doubles, with full jitter"},

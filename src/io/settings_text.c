@@ -9,6 +9,7 @@
 #include "base/mem.h"
 
 #define DEPTH_MAX 16
+#define PATH_SIZE (SETTINGS_NAME_MAX * (DEPTH_MAX + 1))
 
 struct definition {
 	char *path;
@@ -37,7 +38,7 @@ struct scanner {
 		size_t path_length;
 	} open[DEPTH_MAX];
 	size_t depth;
-	char path[SETTINGS_NAME_MAX * DEPTH_MAX]; /* of the open groups: "kafka.security." */
+	char path[PATH_SIZE]; /* of the open groups: "kafka.security." */
 
 	struct definition *definitions;
 	size_t definition_count;
@@ -88,6 +89,40 @@ static void scan_block_comment(struct scanner *scanner)
 	copy_to(scanner, end == NULL ? scanner->end : end + 2);
 }
 
+static bool is_name_start(char c)
+{
+	return isalpha((unsigned char)c) || c == '*';
+}
+
+static bool is_name_part(char c)
+{
+	return isalnum((unsigned char)c) || c == '*' || c == '_' || c == '-';
+}
+
+/* Writes a name that read_group() passes over, instead of one that libconfig would stop at. */
+static void replace_name(struct scanner *scanner)
+{
+	buffer_append_format(scanner->out, "%c%zu", SETTINGS_TEXT_SKIP, scanner->out->length);
+}
+
+/* The last name with its groups, "" where there is none. */
+static void full_name(const struct scanner *scanner, char ret_name[static PATH_SIZE])
+{
+	snprintf(ret_name, PATH_SIZE, "%.*s%s", PATH_SIZE - SETTINGS_NAME_MAX,
+		scanner->name[0] == '\0' ? "" : scanner->path, scanner->name);
+}
+
+/* Takes back what was written of the setting whose value is being read: libconfig is not to see it.
+ */
+static void drop_setting(struct scanner *scanner)
+{
+	if (scanner->name[0] == '\0')
+		return;
+	scanner->out->length = scanner->name_out;
+	replace_name(scanner);
+	buffer_append(scanner->out, scanner->name_end, (size_t)(scanner->at - scanner->name_end));
+}
+
 /* A text may not go over the end of its line: no setting holds a line break. */
 static void scan_text(struct scanner *scanner)
 {
@@ -100,14 +135,35 @@ static void scan_text(struct scanner *scanner)
 		c += *c == '\\' && c + 1 < end ? 2 : 1;
 	}
 	if (c >= end) {
-		store_mistake(scanner->store, here(scanner->line), NULL,
+		char name[PATH_SIZE];
+		full_name(scanner, name);
+		store_mistake(scanner->store, here(scanner->line), name[0] == '\0' ? NULL : name,
 			"the text that begins on this line is not closed; put a \" at its end");
 		scanner->explained = true;
+		drop_setting(scanner);
 		buffer_append_text(scanner->out, "\"\"");
 		scanner->at = end;
 		return;
 	}
 	copy_to(scanner, c + 1);
+}
+
+/* 10s, 32MiB: skips what follows the number. */
+static const char *explain_unit(struct scanner *scanner, const char *unit)
+{
+	const char *end = unit;
+	while (end < scanner->end && isalnum((unsigned char)*end))
+		end++;
+	char name[PATH_SIZE];
+	full_name(scanner, name);
+	store_mistake(scanner->store, here(scanner->line), name[0] == '\0' ? NULL : name,
+		"\"%.*s\": write the number alone, in the setting's own unit",
+		(int)(end - scanner->at), scanner->at);
+	if (name[0] != '\0') {
+		drop_setting(scanner);
+		buffer_append_text(scanner->out, "0");
+	}
+	return end;
 }
 
 /* Integers go to libconfig in a form that every version reads alike. */
@@ -136,22 +192,15 @@ static void scan_number(struct scanner *scanner)
 	buffer_append_format(scanner->out, "%lld%s", value, fits ? "" : "L");
 	for (int i = 0; i < 2 && c < scanner->end && *c == 'L'; i++)
 		c++;
+	if (c < scanner->end && isalpha((unsigned char)*c))
+		c = explain_unit(scanner, c);
 	scanner->at = c;
 }
 
-static bool is_name_start(char c)
-{
-	return isalpha((unsigned char)c) || c == '*';
-}
-
-static bool is_name_part(char c)
-{
-	return isalnum((unsigned char)c) || c == '*' || c == '_' || c == '-';
-}
-
 /* kafka.brokers = ...: a newcomer's first idea. */
-static void explain_dots(struct scanner *scanner, const char *start, const char *end)
+static void explain_dots(struct scanner *scanner, const char *end)
 {
+	const char *start = scanner->at;
 	while (end < scanner->end && (is_name_part(*end) || *end == '.'))
 		end++;
 	const char *dot = memchr(start, '.', (size_t)(end - start));
@@ -159,7 +208,9 @@ static void explain_dots(struct scanner *scanner, const char *start, const char 
 		"%.*s: names in the file hold no dots; write %.*s = { %.*s = ...; };",
 		(int)(end - start), start, (int)(dot - start), start, (int)(end - dot - 1),
 		dot + 1);
-	scanner->explained = true;
+	replace_name(scanner);
+	scanner->name[0] = '\0';
+	scanner->at = end;
 }
 
 static void scan_name(struct scanner *scanner)
@@ -167,8 +218,10 @@ static void scan_name(struct scanner *scanner)
 	const char *end = scanner->at;
 	while (end < scanner->end && is_name_part(*end))
 		end++;
-	if (end < scanner->end && *end == '.')
-		explain_dots(scanner, scanner->at, end);
+	if (end < scanner->end && *end == '.') {
+		explain_dots(scanner, end);
+		return;
+	}
 	snprintf(scanner->name, sizeof(scanner->name), "%.*s",
 		(int)(end - scanner->at < SETTINGS_NAME_MAX ? end - scanner->at
 							    : SETTINGS_NAME_MAX - 1),
@@ -207,8 +260,8 @@ static void add_definition(struct scanner *scanner, const char *path)
 static void scan_assignment(struct scanner *scanner)
 {
 	if (scanner->name[0] != '\0') {
-		char path[sizeof(scanner->path) + SETTINGS_NAME_MAX];
-		snprintf(path, sizeof(path), "%s%s", scanner->path, scanner->name);
+		char path[PATH_SIZE];
+		full_name(scanner, path);
 		const struct definition *first = find_definition(scanner, path);
 		if (first == NULL) {
 			add_definition(scanner, path);
@@ -217,11 +270,7 @@ static void scan_assignment(struct scanner *scanner)
 				"is given twice, first on line %d; %s", first->line,
 				setting_group_exists(path) ? "put all of the group in one place"
 							   : "leave one of them out");
-			scanner->out->length = scanner->name_out;
-			buffer_append_format(
-				scanner->out, "%c%zu", SETTINGS_TEXT_SKIP, scanner->out->length);
-			buffer_append(scanner->out, scanner->name_end,
-				(size_t)(scanner->at - scanner->name_end));
+			drop_setting(scanner);
 		}
 	}
 	copy_to(scanner, scanner->at + 1);
@@ -313,7 +362,7 @@ bool settings_text_prepare(struct settings_store *store, struct bytes text, stru
 		}
 		scan_next(&scanner);
 	}
-	if (!scanner.hopeless && scanner.depth > 0) {
+	if (!scanner.hopeless && !scanner.explained && scanner.depth > 0) {
 		char bracket = scanner.open[scanner.depth - 1].bracket;
 		store_mistake(store, here(scanner.open[scanner.depth - 1].line), NULL,
 			"the '%c' on this line is not closed; put a '%c' at its end", bracket,
