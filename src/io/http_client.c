@@ -96,19 +96,13 @@ bool http_client_key_valid(struct bytes key, struct error *err)
 	return true;
 }
 
-/* A text that is there, as a copy. */
-static bool copy_text(char **copy, const char *text)
-{
-	*copy = strdup(text ? text : "");
-	return *copy != NULL;
-}
-
 static bool copy_options(
 	struct http_client *client, const struct http_client_options *options, struct error *err)
 {
-	if (!copy_text(&client->base_url, options->base_url) ||
-		!copy_text(&client->ca_file, options->ca_file) ||
-		!copy_text(&client->proxy, options->proxy))
+	client->base_url = strdup(options->base_url);
+	client->ca_file = strdup(options->ca_file ? options->ca_file : "");
+	client->proxy = strdup(options->proxy ? options->proxy : "");
+	if (!client->base_url || !client->ca_file || !client->proxy)
 		return error_memory(err);
 	client->connect_timeout_ms = options->connect_timeout_ms;
 	client->timeout_ms = options->timeout_ms;

@@ -63,6 +63,7 @@ static void clear_reply(struct transfer *transfer)
 }
 
 /* libcurl is about to send the request; the first time that is what we asked for. */
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's signature */
 static int on_send(void *context, char *remote, char *local, int remote_port, int local_port)
 {
 	(void)remote;

@@ -113,6 +113,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 	return length;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): libcurl's signature */
 static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
 	(void)data;
