@@ -7,6 +7,8 @@ static const struct command commands[] = {
 	{"run", "consume, look up and publish until SIGTERM or SIGINT", command_run, NULL},
 	{"check", "read the configuration and report every mistake", command_check,
 		command_check_options},
+	{"lookup", "ask the API for one customer's latest case ID; exit status 3: there is none",
+		command_lookup, command_lookup_options},
 	{0},
 };
 

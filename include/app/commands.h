@@ -99,5 +99,7 @@ int commands_main(const struct command *commands, int count, char **arguments);
 int command_run(const struct command_line *line);
 int command_check(const struct command_line *line);
 extern const struct command_option command_check_options[];
+int command_lookup(const struct command_line *line);
+extern const struct command_option command_lookup_options[];
 
 #endif

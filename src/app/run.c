@@ -1,6 +1,5 @@
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -9,16 +8,8 @@
 #include "base/mem.h"
 #include "io/http_client.h"
 #include "io/kafka.h"
+#include "process.h"
 #include "service.h"
-
-/* No memory of this process, which holds the key and patient data, ends up in a file or under a
- * debugger. */
-static void keep_memory_private(void)
-{
-	struct rlimit none = {0, 0};
-	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_DUMPABLE, 0);
-}
 
 /* As many open files as are allowed: each request under way needs a socket. */
 static void raise_file_limit(void)
@@ -68,7 +59,7 @@ int command_run(const struct command_line *line)
 		fprintf(stderr, "care360-lookup: %s\n", err.text);
 		return EXIT_FAILED;
 	}
-	keep_memory_private();
+	process_keep_memory_private();
 	raise_file_limit();
 	/* A peer that is gone is an error of the write, not the end of the process. */
 	signal(SIGPIPE, SIG_IGN);

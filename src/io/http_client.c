@@ -280,6 +280,21 @@ static struct shard *pick_shard(const struct http_client *client)
 	return best;
 }
 
+void http_client_describe(
+	const struct http_client *client, const struct http_request *request, struct buffer *text)
+{
+	buffer_append_text(text, "GET ");
+	http_url_append(text, bytes_of_text(client->base_url), request->email, request->phone);
+	buffer_append_text(text, "\n");
+	if (client->headers)
+		http_headers_describe(client->headers, text);
+	if (http_traceparent_valid(request->traceparent)) {
+		buffer_append_text(text, "traceparent: ");
+		buffer_append_bytes(text, request->traceparent);
+		buffer_append_text(text, "\n");
+	}
+}
+
 bool http_client_start(struct http_client *client, const struct http_request *request, void *tag,
 	struct error *err)
 {

@@ -141,3 +141,12 @@ struct curl_slist *http_headers_list(struct http_headers *headers)
 {
 	return headers->fields;
 }
+
+void http_headers_describe(const struct http_headers *headers, struct buffer *text)
+{
+	for (const struct curl_slist *field = headers->fields; field; field = field->next) {
+		bool key = field->data == headers->key_line;
+		buffer_append_text(text, key ? KEY_NAME "***" : field->data);
+		buffer_append_text(text, "\n");
+	}
+}

@@ -35,4 +35,7 @@ void http_headers_release(struct http_headers *headers);
 /* The list for libcurl, which only reads it. It lives as long as the headers are held. */
 struct curl_slist *http_headers_list(struct http_headers *headers);
 
+/* Appends the headers, a line each, with the key masked. */
+void http_headers_describe(const struct http_headers *headers, struct buffer *text);
+
 #endif
