@@ -1,8 +1,10 @@
 /*
- * The flow: the brain of one worker. It decides what is asked of the API, when, and what becomes of it.
+ * The flow: the brain of one worker. It decides what is asked of the API, when, and what becomes of
+ *it.
  *
- * Events go in; the flow parses them, keeps the order of their lanes, merges look-ups that wait for the same
- * customer, retries, and takes leave of the gate. Its worker does what it says, over and over:
+ * Events go in; the flow parses them, keeps the order of their lanes, merges look-ups that wait for
+ *the same customer, retries, and takes leave of the gate. Its worker does what it says, over and
+ *over:
  *
  *	flow_add(flow, event)                          for each event that came
  *	flow_reply(flow, lookup, reply, now)           for each reply that came
@@ -10,11 +12,12 @@
  *		FLOW_SEND: start the request;  FLOW_PUBLISH: publish the event's result
  *	sleep until action.until
  *
- * A lane is what keeps its order (lookup.ordering): the events of one key, of one partition, or one event alone. Look-ups
- * of one lane are under way side by side; their results come out in the order of the requests.
+ * A lane is what keeps its order (lookup.ordering): the events of one key, of one partition, or one
+ *event alone. Look-ups of one lane are under way side by side; their results come out in the order
+ *of the requests.
  *
- * No thread, socket or clock: time is what the caller says, in nanoseconds of the monotonic clock. An
- * event is the flow's from flow_add() until FLOW_PUBLISH or a list of dropped ones hands it out.
+ * No thread, socket or clock: time is what the caller says, in nanoseconds of the monotonic clock.
+ *An event is the flow's from flow_add() until FLOW_PUBLISH or a list of dropped ones hands it out.
  * One thread at a time may use a flow; several flows share a gate.
  */
 #ifndef CORE_FLOW_H
@@ -50,8 +53,8 @@ struct flow;
 struct lookup;
 
 enum flow_kind {
-	FLOW_WAIT,    /* nothing to do until `until`, a reply, an event, or being woken by the gate */
-	FLOW_SEND,    /* start `lookup`; its end must come back by flow_reply() */
+	FLOW_WAIT, /* nothing to do until `until`, a reply, an event, or being woken by the gate */
+	FLOW_SEND, /* start `lookup`; its end must come back by flow_reply() */
 	FLOW_PUBLISH, /* publish the result of `event`, which is the caller's now */
 };
 
@@ -78,15 +81,16 @@ struct flow *flow_new(const struct flow_options *options, struct gate *gate, str
 void flow_free(struct flow *flow);
 
 /*
- * Takes an event. Whatever is wrong with it becomes its outcome. False and err only when out of memory: the
- * event is then still the caller's.
+ * Takes an event. Whatever is wrong with it becomes its outcome. False and err only when out of
+ * memory: the event is then still the caller's.
  */
 bool flow_add(struct flow *flow, struct event *event, struct error *err);
 
 /* What to do next. ret_action is set according to the kind. */
 enum flow_kind flow_next(struct flow *flow, int64_t now, struct flow_action *ret_action);
 
-/* The request of a look-up that is to be sent; its e-mail and phone number are valid until its reply. */
+/* The request of a look-up that is to be sent; its e-mail and phone number are valid until its
+ * reply. */
 const struct request *lookup_request(const struct lookup *lookup);
 
 /* One of the events it is made for, the first of them still held; NULL where all were dropped. */
@@ -100,34 +104,40 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 	int64_t wall_ms, struct error *err);
 
 /*
- * Whether the HTTP library may send the look-up's request a second time, because its connection was closed
- * under it. Counts as a failed attempt and a new one.
+ * Whether the HTTP library may send the look-up's request a second time, because its connection was
+ * closed under it. Counts as a failed attempt and a new one.
  */
 bool flow_may_resend(struct flow *flow, struct lookup *lookup, int64_t now);
 
 /*
- * The drain, in two steps, so that the cut is the same for all flows that hold events of a partition
- * (see the contract, "Drain"). Step one: starts nothing any more; ret_highest is the highest offset of that source
- * whose look-up was started or whose result was handed out; -1 where none was.
+ * The drain, in two steps, so that the cut is the same for all flows that hold events of a
+ * partition (see the contract, "Drain"). Step one: starts nothing any more; ret_highest is the
+ * highest offset of that source whose look-up was started or whose result was handed out; -1 where
+ * none was. Until step two, flow_frozen() is true, and neither events nor replies may be given to
+ * the flow: they could bring results to an end that lie above the cut.
  */
 void flow_drain_begin(struct flow *flow, const void *source, int64_t *ret_highest);
 
+bool flow_frozen(const struct flow *flow);
+
 /*
- * Step two: drops the events of that source above the offset `cut`, goes on with the others, and starts again.
- * Returns the dropped ones, linked by `next`; they are the caller's.
+ * Step two: drops the events of that source above the offset `cut`, goes on with the others, and
+ * starts again. Returns the dropped ones, linked by `next`; they are the caller's.
  */
 struct event *flow_drain_cut(struct flow *flow, const void *source, int64_t cut);
 
 /*
- * Drops every event of that source that was not handed out: used where the drain cannot finish, or the partition is
- * lost. A reply that still comes for one of them tells the gate how the API is, and nothing else. As above.
+ * Drops every event of that source that was not handed out: used where the drain cannot finish, or
+ * the partition is lost. A reply that still comes for one of them tells the gate how the API is,
+ * and nothing else. As above.
  */
 struct event *flow_abandon(struct flow *flow, const void *source);
 
 /* Puts retry options in force for what fails from now on; ordering, coalesce and number stay. */
 void flow_set_options(struct flow *flow, const struct flow_options *options);
 
-/* How many events it holds, and how many of them have failed at least once and wait to be tried again. */
+/* How many events it holds, and how many of them have failed at least once and wait to be tried
+ * again. */
 size_t flow_held(const struct flow *flow);
 size_t flow_retrying(const struct flow *flow);
 

@@ -127,7 +127,7 @@ static void on_news(void *context, const struct kafka_report *report)
 		break;
 	case KAFKA_NEWS_FATAL:
 		on_fatal(service, report->text);
-		break;
+		return;
 	case KAFKA_NEWS_OFFSET_RESET:
 		log_error(service->log, report->text, LOG_TEXT("topic", report->topic),
 			LOG_INT("partition", report->partition),
@@ -307,6 +307,8 @@ static void tick(struct service *service)
 {
 	int64_t now = clock_monotonic_ns();
 	service->alive_at = now;
+	if (service->fatal)
+		return;
 	mind_key(service, now);
 	mind_kafka(service, now);
 	tell_line(service, now);

@@ -263,7 +263,7 @@ static void *worker_main(void *context)
 			until = again < until ? again : until;
 		}
 		http_client_wait(worker->client, until);
-		if (!worker->failed)
+		if (!worker->failed && !flow_frozen(worker->flow))
 			take_replies(worker);
 	}
 	return NULL;

@@ -9,6 +9,11 @@ void flow_drain_begin(struct flow *flow, const void *source, int64_t *ret_highes
 	*ret_highest = found == NULL ? -1 : found->highest;
 }
 
+bool flow_frozen(const struct flow *flow)
+{
+	return flow->frozen;
+}
+
 /* Takes out the events of a source above an offset, and forgets the source with its last event. */
 static struct event *drop_above(struct flow *flow, const void *identity, int64_t cut)
 {
