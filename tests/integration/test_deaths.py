@@ -149,7 +149,7 @@ def test_a_dead_instance_is_replaced_by_the_one_that_is_left(make_scene, sim):
     scene.check().expect_nothing_lost()
 
 
-def test_the_broker_going_and_coming_back_loses_nothing(tmp_path, sim):
+def test_the_broker_going_and_coming_back_loses_nothing(tmp_path, sim, figure):
     sim.set(latency_ms=5)
     with KafkaBroker() as broker, Scene(Topics(broker.bootstrap), sim, tmp_path, partitions=4) as scene:
         service = scene.service()
@@ -158,6 +158,27 @@ def test_the_broker_going_and_coming_back_loses_nothing(tmp_path, sim):
         broker.stop()
         service.wait_not_ready("", 60)
         broker.start()
-        scene.wait_worked_off(90)
-        scene.check().expect_nothing_lost()
-        service.wait_ready()
+        ends = scene.topics.ends(scene.requests_topic)
+
+        def worked_off() -> bool:
+            if not scene.services[-1].running():
+                restart_after_fatal_error(scene)
+            return scene.topics.committed(scene.group, scene.requests_topic) == ends
+
+        wait_for(worked_off, "all is committed", 90, 0.1)
+        report = scene.check()
+        figure(f"{report}; {len(scene.services) - 1} restarts after a fatal error of the producer")
+        report.expect_nothing_lost()
+        scene.services[-1].wait_ready()
+
+
+def restart_after_fatal_error(scene: Scene) -> None:
+    """
+    What an orchestrator does. Before 2.3.0 librdkafka cannot always tell whether a batch that was on its way
+    when the broker went was written, and its idempotent producer gives up (confluentinc/librdkafka#4438):
+    by the contract the service then ends with 1, acknowledges nothing, and the requests are read again.
+    """
+    dead = scene.services[-1]
+    assert dead.wait() == 1 and "cannot go on" in dead.stderr, dead.stderr[-2000:]
+    assert len(scene.services) <= 3, "it does not come to an end"
+    scene.service(ready=False)
