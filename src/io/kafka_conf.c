@@ -231,12 +231,11 @@ static const struct preset common_presets[] = {
  * The assignor is the same for every version, so that old and new instances can be in one group.
  * The queue is small: what waits here is fetched again after a pause. Where the log begins after
  * the committed offset, the consumer goes on at its beginning; where the group has no offset yet,
- * consumer.c does as kafka.start_from says.
+ * consumer_group.c does as kafka.start_from says.
  */
 static const struct preset consumer_presets[] = {
 	{"partition.assignment.strategy", "range,roundrobin"},
 	{"isolation.level", "read_committed"},
-	{"queued.min.messages", "2000"},
 	{"queued.max.messages.kbytes", "8192"},
 	{"fetch.max.bytes", "8388608"},
 	{"fetch.queue.backoff.ms", "5"},
@@ -270,6 +269,15 @@ static int max_int(int a, int b)
 	return a > b ? a : b;
 }
 
+/*
+ * How many records wait in the queue before the next are fetched. Before 2.2 librdkafka looks only
+ * once a second whether they are fewer again, so what it holds must last that long.
+ */
+static const char *queued_messages(void)
+{
+	return rd_kafka_version() < 0x02020000 ? "30000" : "2000";
+}
+
 static bool set_consumer(rd_kafka_conf_t *conf, const struct settings *settings, struct error *err)
 {
 	int session_ms = settings->kafka.session_timeout_ms;
@@ -281,6 +289,7 @@ static bool set_consumer(rd_kafka_conf_t *conf, const struct settings *settings,
 	int poll_ms =
 		max_int(max_int(60000, session_ms), 2 * settings->kafka.revoke_timeout_ms + 20000);
 	return set_presets(conf, consumer_presets, array_length(consumer_presets), err) &&
+	       set(conf, "kafka.consumer", "queued.min.messages", queued_messages(), err) &&
 	       set_int(conf, "kafka.session_timeout_ms", "heartbeat.interval.ms", heartbeat_ms,
 		       err) &&
 	       set_int(conf, "kafka.revoke_timeout_ms", "max.poll.interval.ms", poll_ms, err) &&

@@ -47,7 +47,7 @@ struct kafka_link {
 
 	pthread_mutex_t lock; /* guards what follows */
 	struct trouble *troubles;
-	bool suspect; /* librdkafka lost its last connection: a probe will tell */
+	bool suspect; /* a connection was lost: a probe will tell */
 	bool down;    /* no broker answered the last probe, which was reported */
 	int64_t next_probe_ns;
 };

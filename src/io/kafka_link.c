@@ -137,6 +137,16 @@ static void report_fatal(struct kafka_link *link, rd_kafka_t *client)
 		link->name, rd_kafka_err2name(code), text);
 }
 
+/* Has a probe find out at once whether any broker is there. */
+static void suspect_brokers(struct kafka_link *link)
+{
+	pthread_mutex_lock(&link->lock);
+	if (!link->suspect)
+		link->next_probe_ns = 0;
+	link->suspect = true;
+	pthread_mutex_unlock(&link->lock);
+}
+
 /* librdkafka's errors, on the polling thread. */
 static void error_raised(rd_kafka_t *client, int number, const char *text, void *opaque)
 {
@@ -144,16 +154,19 @@ static void error_raised(rd_kafka_t *client, int number, const char *text, void 
 	rd_kafka_resp_err_t code = (rd_kafka_resp_err_t)number;
 	switch (code) {
 	case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
-		pthread_mutex_lock(&link->lock);
-		link->suspect = true;
-		link->next_probe_ns = 0;
-		pthread_mutex_unlock(&link->lock);
-		break;
 	case RD_KAFKA_RESP_ERR__TRANSPORT:
 	case RD_KAFKA_RESP_ERR__RESOLVE:
 	case RD_KAFKA_RESP_ERR__SSL:
 	case RD_KAFKA_RESP_ERR__TIMED_OUT:
-		break; /* of one broker, and in the log already */
+		/* One connection less, which the log tells. librdkafka miscounts them: ask. */
+		suspect_brokers(link);
+		break;
+	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+		/* Of each partition; that the topic is gone is told once, elsewhere. */
+		kafka_link_say(link, KAFKA_NEWS_LOG, LOG_LEVEL_DEBUG, "%s: %s", link->name, text);
+		break;
 	case RD_KAFKA_RESP_ERR__FATAL:
 		report_fatal(link, client);
 		break;
