@@ -11,11 +11,11 @@
 #include "io/consumer.h"
 #include "partition.h"
 
-#define POLL_MS                                                                                    \
-	50 /* how long it sleeps where nothing comes: watermarks are stored at least that often */
+#define POLL_MS           50  /* how long it sleeps where nothing comes */
 #define RECORDS_A_ROUND   500 /* how many records it takes before it looks at anything else */
 #define STORE_INTERVAL_NS (20 * NS_PER_MS)
 #define REST_MS           5
+#define PAUSE_AFTER_NS    NS_PER_S /* how long it is full before it pauses */
 
 /* Events for one worker, gathered during a round so that it is woken once. */
 struct batch {
@@ -31,9 +31,9 @@ struct intake {
 	size_t next_worker;    /* of events that belong to no lane */
 	struct partition *partitions;
 	int64_t stored_at;
-	bool paused;
-	bool unpaused_newcomer; /* a partition was assigned since the last pause: it is not paused
-				 */
+	int64_t full_since;     /* when it was last found full */
+	bool paused;            /* it was full for long */
+	bool unpaused_newcomer; /* a partition was assigned since the last pause */
 
 	pthread_t thread;
 	bool started;
@@ -45,7 +45,7 @@ struct intake {
 	pthread_mutex_t rest_lock;
 	pthread_cond_t rest_over;
 	_Atomic(bool) draining;
-	_Atomic(bool) wants_room; /* paused: to be woken when there is room */
+	_Atomic(bool) wants_room; /* full: to be woken when there is room */
 
 	_Atomic(size_t) partition_count;
 	_Atomic(uint64_t) consumed;
@@ -92,23 +92,6 @@ static size_t worker_of(struct intake *intake, const struct event *event)
 	return (size_t)((hash >> 32) % count);
 }
 
-/* Pauses where too much is held, and goes on at half of it. */
-static void mind_budget(struct intake *intake)
-{
-	const struct budget *budget = intake->options.budget;
-	if ((!intake->paused || intake->unpaused_newcomer) && budget_full(budget)) {
-		consumer_pause_all(intake->consumer);
-		intake->unpaused_newcomer = false;
-		intake->paused = true;
-		intake->wants_room = true;
-	}
-	if (intake->paused && budget_half_free(budget)) {
-		intake->wants_room = false;
-		intake->paused = false;
-		consumer_resume_all(intake->consumer);
-	}
-}
-
 static bool on_received(void *context, const struct record *record, void *source, struct error *err)
 {
 	struct intake *intake = context;
@@ -135,7 +118,8 @@ static bool on_received(void *context, const struct record *record, void *source
 	else
 		batch->last->next = event;
 	batch->last = event;
-	mind_budget(intake);
+	if (budget_full(intake->options.budget))
+		consumer_enough(intake->consumer);
 	return true;
 }
 
@@ -225,6 +209,33 @@ static void on_revoked(void *context, void *const *sources, size_t count, bool l
 	}
 }
 
+/*
+ * Full or open again, with a threshold at half of the limit between the two. To pause costs all
+ * that was fetched: a buffer that is full for a moment leaves records where they are instead, and
+ * only one that stays full is paused, so that news of the group are still taken.
+ */
+static void mind_budget(struct intake *intake)
+{
+	const struct budget *budget = intake->options.budget;
+	int64_t now = clock_monotonic_ns();
+	if (!intake->wants_room && budget_full(budget)) {
+		intake->wants_room = true;
+		intake->full_since = now;
+	}
+	if (intake->wants_room && budget_half_free(budget)) {
+		intake->wants_room = false;
+		if (intake->paused)
+			consumer_resume_all(intake->consumer);
+		intake->paused = false;
+	}
+	bool pause = intake->wants_room && now - intake->full_since >= PAUSE_AFTER_NS;
+	if (pause && (!intake->paused || intake->unpaused_newcomer)) {
+		consumer_pause_all(intake->consumer);
+		intake->unpaused_newcomer = false;
+		intake->paused = true;
+	}
+}
+
 /* Pauses nothing itself: resumes partitions whose uncommitted events fell to half of what is
  * allowed. */
 static void mind_uncommitted(struct intake *intake)
@@ -257,7 +268,10 @@ static void *intake_main(void *context)
 	struct intake *intake = context;
 	struct error err = {0};
 	while (intake->deadline == 0) {
-		if (!consumer_poll(intake->consumer, POLL_MS, RECORDS_A_ROUND, &err)) {
+		bool hold = intake->wants_room && !intake->paused;
+		if (hold)
+			rest(intake);
+		if (!consumer_poll(intake->consumer, POLL_MS, hold ? 0 : RECORDS_A_ROUND, &err)) {
 			intake->options.fatal(intake->options.context, err.text);
 			break;
 		}
@@ -366,9 +380,11 @@ void intake_free(struct intake *intake)
 
 void intake_nudge(struct intake *intake)
 {
-	if (intake->draining)
-		pthread_cond_signal(&intake->rest_over);
-	else if (intake->wants_room && budget_half_free(intake->options.budget))
+	bool room = intake->wants_room && budget_half_free(intake->options.budget);
+	if (!intake->draining && !room)
+		return;
+	pthread_cond_signal(&intake->rest_over);
+	if (room)
 		consumer_wake(intake->consumer);
 }
 

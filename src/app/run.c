@@ -36,7 +36,11 @@ static bool serve(const struct settings *settings, struct log *log)
 {
 	struct error err = {0};
 	struct service *service = NULL;
-	if (http_client_library_init(&err) && kafka_library_check(&err))
+	bool usable = http_client_library_init(&err) && kafka_library_check(&err);
+	log_info(log, "starts", LOG_TEXT("version", CARE360_VERSION),
+		LOG_TEXT("librdkafka", kafka_library_version()),
+		LOG_TEXT("libcurl", http_client_version()), LOG_INT("pid", getpid()));
+	if (usable)
 		service = service_new(settings, log, &err);
 	if (service == NULL)
 		log_error(log, "cannot start", LOG_TEXT("reason", err.text));
@@ -63,8 +67,5 @@ int command_run(const struct command_line *line)
 	raise_file_limit();
 	/* A peer that is gone is an error of the write, not the end of the process. */
 	signal(SIGPIPE, SIG_IGN);
-	log_info(log, "starts", LOG_TEXT("version", CARE360_VERSION),
-		LOG_TEXT("librdkafka", kafka_library_version()),
-		LOG_TEXT("libcurl", http_client_version()), LOG_INT("pid", getpid()));
 	return serve(settings, log) ? EXIT_FINE : EXIT_FAILED;
 }

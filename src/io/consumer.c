@@ -228,19 +228,25 @@ bool consumer_poll(struct consumer *consumer, int timeout_ms, size_t max_records
 {
 	sleep_until_something(consumer, consumer->more || consumer->broken ? 0 : timeout_ms);
 	size_t count = 0;
-	consumer->more = false;
+	consumer->more = max_records == 0;
 	while (!consumer->broken && !consumer->more) {
 		rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->client, 0);
 		if (message == NULL)
 			break;
 		take_message(consumer, message);
-		consumer->more = ++count >= max_records;
+		if (++count >= max_records)
+			consumer->more = true;
 	}
 	consumer_commit_in_time(consumer);
 	kafka_link_probe(&consumer->link, consumer->client);
 	if (consumer->broken)
 		return error_set(err, "%s", consumer->failure.text);
 	return true;
+}
+
+void consumer_enough(struct consumer *consumer)
+{
+	consumer->more = true;
 }
 
 void consumer_wake(struct consumer *consumer)
