@@ -1,10 +1,11 @@
 /*
  * Settings: everything that can be set, where each value came from, and what is wrong with it.
  *
- * It is the only module that knows libconfig. One table in settings_table.c is the source of all: it names
- * each setting with its type, default, range, unit and meaning; files, environment and --set are read
- * against it, and the reference, the commented file in config/ and `check --show` are made from it.
- * Later sources win: defaults, file, environment (CARE360_LOOKUP_KAFKA_BROKERS), --set.
+ * It is the only module that knows libconfig. One table in settings_table.c is the source of all:
+ * it names each setting with its type, default, range, unit and meaning; files, environment and
+ * --set are read against it, and the reference, the commented file in config/ and `check --show`
+ * are made from it. Later sources win: defaults, file, environment (CARE360_LOOKUP_KAFKA_BROKERS),
+ * --set.
  *
  * A `struct settings` does not change once it is loaded, so any thread may read it.
  */
@@ -25,7 +26,12 @@ enum environment { ENVIRONMENT_PRODUCTION, ENVIRONMENT_STAGING };
 enum http_version { HTTP_VERSION_1_1, HTTP_VERSION_2 };
 enum ordering { ORDERING_KEY, ORDERING_PARTITION, ORDERING_NONE };
 enum result_key { RESULT_KEY_REQUEST, RESULT_KEY_NONE };
-enum security_protocol { SECURITY_PLAINTEXT, SECURITY_SSL, SECURITY_SASL_PLAINTEXT, SECURITY_SASL_SSL };
+enum security_protocol {
+	SECURITY_PLAINTEXT,
+	SECURITY_SSL,
+	SECURITY_SASL_PLAINTEXT,
+	SECURITY_SASL_SSL
+};
 
 /* A list of texts. */
 struct text_list {
@@ -129,9 +135,10 @@ struct settings {
 
 /* Where to read settings from. */
 struct settings_sources {
-	const char *file;               /* NULL: no file */
-	bool file_may_be_missing;       /* it is the default one, not one that the user named */
-	const char *const *environment; /* as `environ`: "NAME=VALUE" texts, NULL at the end; NULL: none */
+	const char *file;         /* NULL: no file */
+	bool file_may_be_missing; /* it is the default one, not one that the user named */
+	const char *const
+		*environment; /* as `environ`: "NAME=VALUE" texts, NULL at the end; NULL: none */
 	const char *const *assignments; /* of --set: "kafka.brokers=a:9092" texts */
 	size_t assignment_count;
 };
@@ -139,7 +146,8 @@ struct settings_sources {
 /* What was found wrong, or odd, while loading, in the order of the sources. */
 struct settings_finding {
 	bool warning; /* false: a mistake, and the settings cannot be used */
-	char *text;   /* "care360-lookup.cfg:12: kafka.broker: no such setting; did you mean kafka.brokers?" */
+	char *text;   /* "care360-lookup.cfg:12: kafka.broker: no such setting; did you mean
+			 kafka.brokers?" */
 };
 
 struct settings_report {
@@ -152,8 +160,8 @@ struct settings_report {
  * in one go, not just the first. NULL where there was a mistake (`ret_report` names each) or memory
  * ran out (err). ret_report is always set, and ended by settings_report_fini().
  */
-struct settings *settings_load(const struct settings_sources *sources, struct settings_report *ret_report,
-	struct error *err);
+struct settings *settings_load(const struct settings_sources *sources,
+	struct settings_report *ret_report, struct error *err);
 void settings_free(struct settings *settings);
 void settings_report_fini(struct settings_report *report);
 
@@ -163,7 +171,8 @@ const char *settings_base_url(const struct settings *settings);
 /* Writes every setting in effect, its unit and where it came from; secrets are masked. */
 void settings_show(const struct settings *settings, FILE *out);
 
-/* Writes the commented configuration file with every setting at its default: config/care360-lookup.cfg. */
+/* Writes the commented configuration file with every setting at its default:
+ * config/care360-lookup.cfg. */
 void settings_write_example(FILE *out);
 
 /* Writes the reference of all settings as a Markdown table. */

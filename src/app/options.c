@@ -49,18 +49,47 @@ static struct option long_option(const struct command_option *option, int value)
 
 /* Everything that may stand on the command line; `command` is NULL before it is known. */
 struct option_set {
+	const struct command *commands; /* all there are */
 	const struct command *command;
 	struct option longs[array_length(common) + OWN_MAX + 1];
 };
 
-static void fill(struct option_set *set, const struct command *command)
+static void fill(
+	struct option_set *set, const struct command *commands, const struct command *command)
 {
-	*set = (struct option_set){.command = command};
+	*set = (struct option_set){.commands = commands, .command = command};
 	size_t count = 0;
 	for (size_t i = 0; i < array_length(common); i++)
 		set->longs[count++] = long_option(&common[i].option, common[i].letter);
 	for (size_t i = 0; i < own_count(command); i++)
 		set->longs[count++] = long_option(&command->options[i], OWN + (int)i);
+}
+
+static const struct command *command_with_option(const struct command *commands, const char *name)
+{
+	for (; commands->name != NULL; commands++)
+		for (size_t i = 0; i < own_count(commands); i++)
+			if (strcmp(commands->options[i].name, name) == 0)
+				return commands;
+	return NULL;
+}
+
+/* The name of the option that was probably meant, or NULL. */
+static const char *nearest_option(const struct option_set *set, const char *name)
+{
+	const char *nearest = NULL;
+	size_t best = spelling_near(name) + 1;
+	for (const struct option *option = set->longs; option->name != NULL; option++) {
+		size_t distance = spelling_distance(name, option->name);
+		/* An abbreviation that several begin with. */
+		if (name[0] != '\0' && strncmp(name, option->name, strlen(name)) == 0)
+			distance = 0;
+		if (distance < best) {
+			best = distance;
+			nearest = option->name;
+		}
+	}
+	return nearest;
 }
 
 static bool refuse_unknown(const struct option_set *set, const char *argument, struct error *err)
@@ -70,23 +99,16 @@ static bool refuse_unknown(const struct option_set *set, const char *argument, s
 	if (length < 2 || length - 2 >= sizeof(name) || strncmp(argument, "--", 2) != 0)
 		return error_set(err, "there is no option %s", argument);
 	memcpy(name, argument + 2, length - 2);
-	const char *nearest = NULL;
-	size_t best = spelling_near(name) + 1;
-	for (const struct option *option = set->longs; option->name != NULL; option++) {
-		size_t distance = spelling_distance(name, option->name);
-		/* Whoever abbreviates may mean several. */
-		if (length > 2 && strncmp(name, option->name, length - 2) == 0)
-			distance = 0;
-		if (distance < best) {
-			best = distance;
-			nearest = option->name;
-		}
-	}
-	const char *command = set->command == NULL ? "" : set->command->name;
-	error_set(err, "%s%sthere is no option --%s%s%s%s", command, command[0] == '\0' ? "" : ": ",
-		name, nearest == NULL ? "" : "; did you mean --", nearest == NULL ? "" : nearest,
-		nearest == NULL ? "" : "?");
-	return false;
+	const struct command *other = command_with_option(set->commands, name);
+	if (set->command == NULL && other != NULL)
+		return error_set(err, "--%s is an option of %s and stands after it: %s --%s", name,
+			other->name, other->name, name);
+	const char *nearest = nearest_option(set, name);
+	if (nearest == NULL)
+		error_set(err, "there is no option --%s", name);
+	else
+		error_set(err, "there is no option --%s; did you mean --%s?", name, nearest);
+	return set->command == NULL ? false : error_prefix(err, "%s", set->command->name);
 }
 
 /* What getopt_long did not like about an argument; `value` is its optopt. */
@@ -167,16 +189,16 @@ bool command_line_read(struct command_line *ret_line, const struct command *comm
 		return error_memory(err);
 	struct option_set set;
 	int at = 1;
-	fill(&set, NULL);
+	fill(&set, commands, NULL);
 	if (!read_options(ret_line, &set, &at, count, arguments, err))
 		return false;
 	if (at >= count)
 		return ret_line->help || ret_line->version ||
-		       error_set(err, "a command is needed, such as check");
+		       error_set(err, "a command is needed, such as %s", commands[0].name);
 	if (!find_command(ret_line, commands, arguments[at], err))
 		return false;
 	at++;
-	fill(&set, ret_line->command);
+	fill(&set, commands, ret_line->command);
 	if (!read_options(ret_line, &set, &at, count, arguments, err))
 		return false;
 	if (at < count)

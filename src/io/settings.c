@@ -24,8 +24,7 @@ static bool made_by_kubernetes(const char *rest)
 	       strcmp(rest, "PORT") == 0 || strncmp(rest, "PORT_", 5) == 0;
 }
 
-/* CARE360_LOOKUP_KAFKA_CLIENT_SOCKET_TIMEOUT_MS: whether it names a property in
- * a group. */
+/* CARE360_LOOKUP_KAFKA_CLIENT_SOCKET_TIMEOUT_MS: whether it names a property in a group. */
 static bool read_property_variable(
 	struct settings_store *store, const char *variable, const char *value)
 {
@@ -130,9 +129,8 @@ static void read_assignment(struct settings_store *store, const char *assignment
 		refuse_name(store, name);
 	else if ((setting->flags & SETTING_HIDES_PASSWORD) && strchr(equals, '@') != NULL)
 		store_mistake(store, place, name,
-			"holds a password, which everybody could read in the list of "
-			"processes; set it "
-			"in the file or the environment");
+			"holds a password, which everybody could read in the list of processes; "
+			"set it in the file or the environment");
 	else
 		store_set(store, setting, place, equals + 1);
 }

@@ -69,8 +69,8 @@ bool check_forward_header(const char *text, struct error *err)
 	if (strcasecmp(text, "content-type") == 0 || strncasecmp(text, "ce_", 3) == 0 ||
 		strncasecmp(text, "care360-", 8) == 0)
 		return error_set(err,
-			"%s cannot be forwarded: results have content-type, ce_* and "
-			"care360-* headers of their own",
+			"%s cannot be forwarded: results have content-type, ce_* and care360-* "
+			"headers of their own",
 			text);
 	return true;
 }
@@ -117,9 +117,8 @@ bool host_is_loopback(const char *host)
 #define HOST_SIZE 256
 
 /*
- * Takes "host", "1.2.3.4" or "[::1]" apart from what follows it: the host
- * without its brackets, and the rest, such as ":9092". False where it is no
- * host.
+ * Takes "host", "1.2.3.4" or "[::1]" apart from what follows it: the host without its brackets,
+ * and the rest, such as ":9092". False where it is no host.
  */
 static bool split_host(
 	const char *text, size_t length, char ret_host[static HOST_SIZE], const char **ret_rest)
@@ -151,9 +150,8 @@ static bool broker_valid(const char *broker, char ret_host[static HOST_SIZE])
 }
 
 /*
- * Goes through "a:9092, b:9092". Returns the first broker that is malformed, or
- * (`loopback`) the first that is on another machine; NULL where there is none.
- * The caller frees it.
+ * Goes through "a:9092, b:9092". Returns the first broker that is malformed, or (`loopback`) the
+ * first that is on another machine; NULL where there is none. The caller frees it.
  */
 static char *first_bad_broker(const char *brokers, bool loopback)
 {
@@ -175,8 +173,8 @@ bool check_brokers(const char *text, struct error *err)
 	CLEANUP(free_pointer) char *bad = first_bad_broker(text, false);
 	if (bad != NULL)
 		return error_set(err,
-			"\"%s\" is no broker's address; write host:port,host:port "
-			"(an IPv6 address in brackets)",
+			"\"%s\" is no broker's address; write host:port,host:port (an IPv6 address "
+			"in brackets)",
 			bad);
 	return true;
 }
@@ -189,14 +187,12 @@ bool check_listen(const char *text, struct error *err)
 	struct in_addr v4;
 	if (port == NULL || !is_port(port + 1, 0) || !split_host(text, strlen(text), host, &rest) ||
 		rest != port || (text[0] != '[' && inet_pton(AF_INET, host, &v4) != 1))
-		return error_set(err,
-			"must be ADDRESS:PORT, such as 127.0.0.1:8080, or [::]:8080 for "
-			"all of this machine's addresses");
+		return error_set(err, "must be ADDRESS:PORT, such as 127.0.0.1:8080, or [::]:8080 "
+				      "for all of this machine's addresses");
 	return true;
 }
 
-/* The host of a URL whose scheme is gone. False where host, port or path is not
- * as it must be. */
+/* The host of a URL whose scheme is gone. False where host, port or path is not as it must be. */
 static bool split_authority(const char *text, bool path_allowed, char ret_host[static HOST_SIZE])
 {
 	size_t length = strcspn(text, "/");
@@ -257,8 +253,7 @@ bool check_proxy(const char *text, struct error *err)
 
 /* Values against each other */
 
-/* The place to change: of two that do not go together, the one that was given
- * last. */
+/* The place to change: of two that do not go together, the one that was given last. */
 static struct setting_place later(struct setting_place a, struct setting_place b)
 {
 	if (a.origin != b.origin)
@@ -314,36 +309,45 @@ static void check_plaintext(struct settings_store *store)
 	bool sasl = protocol_is_sasl(settings);
 	store_mistake(store, place_of(store, "kafka.brokers", "kafka.security.protocol"),
 		"kafka.brokers",
-		"%s is another machine, and kafka.security.protocol %s would send "
-		"patient data there "
-		"unencrypted; use %s, or set kafka.allow_plaintext to true",
+		"%s is another machine, and kafka.security.protocol %s would send patient data "
+		"there unencrypted; use %s, or set kafka.allow_plaintext to true",
 		broker, sasl ? "sasl_plaintext" : "plaintext", sasl ? "sasl_ssl" : "ssl");
+}
+
+/* A mistake where a setting is empty that this mechanism cannot do without. */
+static void check_needed(struct settings_store *store, struct setting_place place, const char *name,
+	const char *value, const char *mechanism)
+{
+	if (value[0] == '\0')
+		store_mistake(store, place, name,
+			"must be set where kafka.security.sasl_mechanism is %s", mechanism);
 }
 
 static void check_sasl(struct settings_store *store)
 {
 	const __typeof__(store->settings.kafka.security) *security =
 		&store->settings.kafka.security;
+	const char *mechanism = security->sasl_mechanism;
 	struct setting_place place =
 		place_of(store, "kafka.security.protocol", "kafka.security.sasl_mechanism");
 	if (!protocol_is_sasl(&store->settings)) {
-		if (security->sasl_mechanism[0] != '\0')
+		if (mechanism[0] != '\0')
 			store_warning(store, place, "kafka.security.sasl_mechanism",
-				"is not used: kafka.security.protocol is neither sasl_ssl nor "
-				"sasl_plaintext");
+				"is not used, since kafka.security.protocol is neither sasl_ssl "
+				"nor sasl_plaintext");
 		return;
 	}
-	const char *mechanism = security->sasl_mechanism;
-	bool password = strcmp(mechanism, "PLAIN") == 0 || strncmp(mechanism, "SCRAM-", 6) == 0;
 	if (mechanism[0] == '\0')
 		store_mistake(store, place, "kafka.security.sasl_mechanism",
-			"is needed where kafka.security.protocol is sasl_ssl or "
-			"sasl_plaintext");
-	if (password && security->username[0] == '\0')
-		store_mistake(
-			store, place, "kafka.security.username", "is needed for %s", mechanism);
-	if (password && security->password_file[0] == '\0')
-		store_mistake(store, place, "kafka.security.password_file", "is needed for %s",
+			"must be set where kafka.security.protocol is sasl_ssl or sasl_plaintext");
+	if (mechanism[0] == '\0' || strcmp(mechanism, "GSSAPI") == 0)
+		return;
+	check_needed(store, place, "kafka.security.username", security->username, mechanism);
+	if (strcmp(mechanism, "OAUTHBEARER") == 0)
+		check_needed(store, place, "kafka.security.oauth_client_secret_file",
+			security->oauth_client_secret_file, mechanism);
+	else
+		check_needed(store, place, "kafka.security.password_file", security->password_file,
 			mechanism);
 }
 
@@ -355,10 +359,10 @@ static void check_key_pair(struct settings_store *store)
 		place_of(store, "kafka.security.certificate_file", "kafka.security.key_file");
 	if (security->certificate_file[0] != '\0' && security->key_file[0] == '\0')
 		store_mistake(store, place, "kafka.security.key_file",
-			"is needed where kafka.security.certificate_file is set");
+			"must be set where kafka.security.certificate_file is");
 	if (security->certificate_file[0] == '\0' && security->key_file[0] != '\0')
 		store_mistake(store, place, "kafka.security.certificate_file",
-			"is needed where kafka.security.key_file is set");
+			"must be set where kafka.security.key_file is");
 }
 
 static void check_delivery(struct settings_store *store)
@@ -383,9 +387,8 @@ static void check_plain_http(struct settings_store *store)
 		!split_authority(rest, true, host) || host_is_loopback(host))
 		return;
 	store_mistake(store, store_place(store, "care360.base_url"), "care360.base_url",
-		"http:// would send patient data and the API key to %s "
-		"unencrypted; use https://, or "
-		"set care360.allow_plain_http to true",
+		"http:// would send patient data and the API key to %s unencrypted; use https://, "
+		"or set care360.allow_plain_http to true",
 		host);
 }
 
@@ -403,12 +406,13 @@ static void check_backoff(struct settings_store *store)
 /* A check, and the settings it reads. */
 static const struct {
 	void (*check)(struct settings_store *store);
-	const char *settings[4];
+	const char *settings[5];
 } checks[] = {
 	{check_topics, {"kafka.request_topics", "kafka.result_topic", "kafka.error_topic"}},
 	{check_plaintext, {"kafka.brokers", "kafka.security.protocol", "kafka.allow_plaintext"}},
 	{check_sasl, {"kafka.security.protocol", "kafka.security.sasl_mechanism",
-			     "kafka.security.username", "kafka.security.password_file"}},
+			     "kafka.security.username", "kafka.security.password_file",
+			     "kafka.security.oauth_client_secret_file"}},
 	{check_key_pair, {"kafka.security.certificate_file", "kafka.security.key_file"}},
 	{check_delivery, {"kafka.delivery", "kafka.transactional_id"}},
 	{check_plain_http, {"care360.base_url", "care360.allow_plain_http"}},

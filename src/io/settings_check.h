@@ -9,8 +9,8 @@
 #include "base/error.h"
 #include "settings_store.h"
 
-/* Each looks at one text by itself; the error says what it must be, such as
- * "must be ADDRESS:PORT". */
+/* Each looks at one text by itself; the error says what it must be, such as "must be
+ * ADDRESS:PORT". */
 bool check_brokers(const char *text, struct error *err);
 bool check_visible(const char *text, struct error *err);
 bool check_topic(const char *text, struct error *err);
@@ -21,8 +21,7 @@ bool check_proxy(const char *text, struct error *err);
 bool check_listen(const char *text, struct error *err);
 bool check_forward_header(const char *text, struct error *err);
 
-/* Whether a librdkafka property may be set by the user; the error says what to
- * use instead. */
+/* Whether a librdkafka property may be set by the user; the error says what to use instead. */
 bool check_property(const char *name, struct error *err);
 
 /* Checks the settings against each other, once all sources are read. */

@@ -198,15 +198,15 @@ static void unknown_name(
 		store_mistake(store, place_of(node), name, "no such %s", what);
 }
 
-/* Each member of a group; groups in groups are not deeper than the pass over
- * the text allows. */
+/* Each member of a group; groups in groups are not deeper than the pass over the text allows. */
 static void read_group( // NOLINT(misc-no-recursion)
 	struct settings_store *store, const config_setting_t *group, const char *prefix)
 {
 	for (int i = 0; i < config_setting_length(group); i++) {
 		const config_setting_t *node = config_setting_get_elem(group, (unsigned)i);
 		const char *own = config_setting_name(node);
-		if (own[0] == SETTINGS_TEXT_SKIP)
+		/* Without a type: libconfig gave up at its value, and says so itself. */
+		if (own[0] == SETTINGS_TEXT_SKIP || config_setting_type(node) == CONFIG_TYPE_NONE)
 			continue;
 		char name[SETTINGS_NAME_MAX];
 		snprintf(name, sizeof(name), "%s%s", prefix, own);
@@ -231,9 +231,8 @@ static void report_libconfig(struct settings_store *store, const config_t *confi
 	const char *text = config_error_text(config);
 	if (text != NULL && strcmp(text, "syntax error") == 0)
 		store_mistake(store, place, NULL,
-			"cannot be understood, on this line or the one before; "
-			"settings are written "
-			"name = value; and groups name = { ... };");
+			"cannot be understood, on this line or the one before; settings are "
+			"written name = value; and groups name = { ... };");
 	else if (text != NULL && strstr(text, "element type") != NULL)
 		store_mistake(store, place, NULL, "all values in [ ] must be of one type");
 	else

@@ -9,8 +9,7 @@
 #include "settings_store.h"
 
 /*
- * Reads the store's file into the store; what is wrong with the file becomes
- * findings.
+ * Reads the store's file into the store; what is wrong with the file becomes findings.
  */
 void settings_file_read(struct settings_store *store, bool may_be_missing);
 

@@ -1,5 +1,5 @@
-/* Which librdkafka properties a user may not set through a property group, and
- * what to do instead. */
+/* Which librdkafka properties a user may not set through a property group, and what to do
+ * instead. */
 #include <fnmatch.h>
 #include <string.h>
 
@@ -71,7 +71,6 @@ static const struct owned owned[] = {
 	{"statistics.interval.ms", "cannot be set: the figures are at /metrics"},
 	{"log.queue", FIXED},
 	{"log.cb", NO_FUNCTIONS},
-	{"log_level", USE("log.level")},
 	{"log.level", USE("log.level")},
 	{"enabled.events", NO_FUNCTIONS},
 	{"plugin.library.paths", "cannot be set: no code is loaded into the service"},

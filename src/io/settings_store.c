@@ -310,8 +310,7 @@ static const char *unit_text(const struct setting *setting)
 void store_set_integer(struct settings_store *store, const struct setting *setting,
 	struct setting_place place, int64_t value)
 {
-	/* Integers that do not fit in 64 bits come as the largest or smallest that
-	 * does. */
+	/* Integers that do not fit in 64 bits come as the largest or smallest that does. */
 	if (value < setting->minimum || value > setting->maximum) {
 		const char *gap = setting->unit == NULL ? "" : " ";
 		store_mistake(store, place, setting->name,
@@ -363,8 +362,8 @@ void store_set_choice(struct settings_store *store, const struct setting *settin
 			buffer_text(&allowed));
 }
 
-/* The place of a property in its list, which is made where there is none yet;
- * NULL: out of memory. */
+/* The place of a property in its list, which is made where there is none yet; NULL: out of
+ * memory. */
 static struct property *property_slot(struct settings_store *store, const struct setting *group,
 	const char *name, struct setting_place **ret_place)
 {

@@ -1,6 +1,5 @@
 /*
- * Settings while they are loaded: values, where each came from, and what was
- * found wrong.
+ * Settings while they are loaded: values, where each came from, and what was found wrong.
  */
 #ifndef IO_SETTINGS_STORE_H
 #define IO_SETTINGS_STORE_H
@@ -46,9 +45,9 @@ struct settings_store *store_new(const char *file);
 void store_free(struct settings_store *store);
 
 /*
- * Adds a mistake or a warning with its place in front: FILE:LINE, the variable,
- * --set. `name` is that of a setting, group or property; of a variable as it
- * is, or of a file, where that is what is wrong; or (ORIGIN_FILE) NULL.
+ * Adds a mistake or a warning with its place in front: FILE:LINE, the variable, --set. `name` is
+ * that of a setting, group or property; of a variable as it is, or of a file, where that is what
+ * is wrong; or (ORIGIN_FILE) NULL.
  */
 void store_mistake(struct settings_store *store, struct setting_place place, const char *name,
 	const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -68,8 +67,8 @@ bool store_refused(const struct settings_store *store, const char *name);
 struct setting_place store_place(const struct settings_store *store, const char *name);
 
 /*
- * Each sets a value, or adds a mistake and leaves the former one. The value is
- * right in its form for the function, not yet for the setting.
+ * Each sets a value, or adds a mistake and leaves the former one. The value is right in its form
+ * for the function, not yet for the setting.
  */
 void store_set_text(struct settings_store *store, const struct setting *setting,
 	struct setting_place place, const char *text);
@@ -86,8 +85,7 @@ void store_set_choice(struct settings_store *store, const struct setting *settin
 void store_set_property(struct settings_store *store, const struct setting *group,
 	struct setting_place place, const char *property, const char *value);
 
-/* Reads a value of any type but PROPERTIES from its text form: --set,
- * environment, defaults. */
+/* Reads a value of any type but PROPERTIES from its text form: --set, environment, defaults. */
 void store_set(struct settings_store *store, const struct setting *setting,
 	struct setting_place place, const char *text);
 

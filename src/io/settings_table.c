@@ -9,8 +9,7 @@
 #include "io/settings.h"
 #include "settings_check.h"
 
-/* The place of a member, which does not compile where the member is not of the
- * type. */
+/* The place of a member, which does not compile where the member is not of the type. */
 #define AT(type, member)                                                                           \
 	(offsetof(struct settings, member) +                                                       \
 		0 * sizeof(_Generic(((struct settings *)0)->member, type                           \
@@ -85,8 +84,7 @@ const struct setting settings_table[] = {
 	{TEXT(kafka.security.key_password_file), EMPTY,
 		.meaning = "a file with the password of key_file"},
 	{TEXT(kafka.security.sasl_mechanism), EMPTY, .check = check_mechanism,
-		.meaning = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or GSSAPI; "
-			   "needed by "
+		.meaning = "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or GSSAPI; needed by "
 			   "the sasl protocols"},
 	{TEXT(kafka.security.username), EMPTY,
 		.meaning = "user name of PLAIN and SCRAM; client ID of OAUTHBEARER"},
@@ -95,12 +93,10 @@ const struct setting settings_table[] = {
 	{TEXT(kafka.security.oauth_client_secret_file), EMPTY,
 		.meaning = "a file with the client secret of OAUTHBEARER"},
 	{BOOLEAN(kafka.allow_plaintext), .default_text = "false",
-		.meaning = "true: patient data may go unencrypted to a broker that is not "
-			   "on this "
+		.meaning = "true: patient data may go unencrypted to a broker that is not on this "
 			   "machine"},
 	{PROPERTIES(kafka.client), EMPTY,
-		.meaning = "any other librdkafka property for consumer and producer, _ "
-			   "for ., such "
+		.meaning = "any other librdkafka property for consumer and producer, _ for ., such "
 			   "as socket_keepalive_enable = true"},
 	{PROPERTIES(kafka.consumer), EMPTY,
 		.meaning = "librdkafka properties of the consumer alone"},
@@ -113,12 +109,10 @@ const struct setting settings_table[] = {
 	{TEXT(care360.base_url), EMPTY, .check = check_base_url,
 		.meaning = "the API's address, instead of the environment's"},
 	{BOOLEAN(care360.allow_plain_http), .default_text = "false",
-		.meaning = "true: an http:// base_url may lie on another machine, and "
-			   "patient data "
+		.meaning = "true: an http:// base_url may lie on another machine, and patient data "
 			   "and the key go there unencrypted"},
 	{TEXT(care360.api_key_file), .default_text = "/run/secrets/care360/api-key",
-		.meaning = "a file with the organization's API key, read at start and "
-			   "whenever it "
+		.meaning = "a file with the organization's API key, read at start and whenever it "
 			   "changes; no such file: CARE360_API_KEY in the environment"},
 	{INTEGER(care360.connect_timeout_ms), .default_text = "2000", RANGE(1, 300000), MS,
 		RELOADABLE, .meaning = "limit for connecting"},
@@ -130,8 +124,7 @@ const struct setting settings_table[] = {
 		.meaning = "certificates of the authorities to trust (PEM); empty: the system's"},
 	{TEXT(care360.proxy), .default_text = "",
 		.flags = SETTING_MAY_BE_EMPTY | SETTING_HIDES_PASSWORD, .check = check_proxy,
-		.meaning = "http://host:port of a proxy; the proxies of the environment "
-			   "are never "
+		.meaning = "http://host:port of a proxy; the proxies of the environment are never "
 			   "used"},
 	{BOOLEAN(care360.send_trace_context), .default_text = "true",
 		.meaning = "a traceparent that fits the W3C grammar goes along to the API"},
@@ -156,8 +149,7 @@ const struct setting settings_table[] = {
 		.meaning = "the same, counted in bytes"},
 	{INTEGER(lookup.max_uncommitted_events), .default_text = "100000", RANGE(1, 100000000),
 		.unit = "events",
-		.meaning = "received above one partition's commit point; beyond it that "
-			   "partition "
+		.meaning = "received above one partition's commit point; beyond it that partition "
 			   "alone pauses"},
 	{LIST(lookup.forward_headers), .default_text = "traceparent,tracestate",
 		.flags = SETTING_MAY_BE_EMPTY, .check = check_forward_header,
@@ -177,8 +169,7 @@ const struct setting settings_table[] = {
 		.unit = "requests/s",
 		.meaning = "of this process; 0: no limit; bursts of 100 ms' worth"},
 	{BOOLEAN(limits.adaptive), .default_text = "true", RELOADABLE,
-		.meaning = "fewer in flight, and fewer a second, while the API refuses; "
-			   "more again "
+		.meaning = "fewer in flight, and fewer a second, while the API refuses; more again "
 			   "as it recovers"},
 
 	{INTEGER(breaker.failure_percent), .default_text = "50", RANGE(1, 100), .unit = "%",
@@ -193,8 +184,8 @@ const struct setting settings_table[] = {
 
 	{TEXT(server.listen), .default_text = "127.0.0.1:8080", .flags = SETTING_MAY_BE_EMPTY,
 		.check = check_listen,
-		.meaning = "address:port of the status page, health checks and metrics; "
-			   "empty: none"},
+		.meaning =
+			"address:port of the status page, health checks and metrics; empty: none"},
 	{BOOLEAN(server.status_page), .default_text = "true",
 		.meaning = "false: only /livez, /readyz and /metrics"},
 
@@ -262,8 +253,7 @@ static const char *last_part(const char *name)
 	return dot == NULL ? name : dot + 1;
 }
 
-/* How far a known name is from a wrong one: the right name in the wrong group
- * is near, too. */
+/* How far a known name is from a wrong one: the right name in the wrong group is near, too. */
 static size_t name_distance(const char *wrong, const char *known)
 {
 	size_t whole = spelling_distance(wrong, known);
@@ -271,8 +261,7 @@ static size_t name_distance(const char *wrong, const char *known)
 	return last == SIZE_MAX ? whole : smaller(whole, 2 * last + 1);
 }
 
-/* A third of the letters may be wrong; beyond that a suggestion would be a
- * guess. */
+/* A third of the letters may be wrong; beyond that a suggestion would be a guess. */
 static size_t near_enough(const char *wrong)
 {
 	return spelling_near(last_part(wrong));

@@ -1,6 +1,5 @@
 /*
- * The table of all settings: the one source for reading, showing and describing
- * them.
+ * The table of all settings: the one source for reading, showing and describing them.
  */
 #ifndef IO_SETTINGS_TABLE_H
 #define IO_SETTINGS_TABLE_H
@@ -42,8 +41,8 @@ struct setting {
 	const char *unit;           /* NULL: none */
 	const char *const *choices; /* CHOICE: the names, NULL at the end */
 
-	/* TEXT, and each item of a LIST: whether it may be so; the error says what it
-	 * must be. Not asked for "". */
+	/* TEXT, and each item of a LIST: whether it may be so; the error says what it must be.
+	 * Not asked for "". */
 	bool (*check)(const char *text, struct error *err);
 	const char *meaning; /* a sentence without its full stop; further ones follow
 				"; " or ". " */
@@ -59,8 +58,8 @@ extern const size_t settings_table_length;
 const struct setting *setting_find(const char *name);
 
 /*
- * The property group that a name such as kafka.client.socket_keepalive_enable
- * lies in, and where the property's name begins; or NULL.
+ * The property group that a name such as kafka.client.socket_keepalive_enable lies in, and where
+ * the property's name begins; or NULL.
  */
 const struct setting *setting_find_group(const char *name, const char **ret_property);
 

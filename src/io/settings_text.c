@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,29 +124,43 @@ static void drop_setting(struct scanner *scanner)
 	buffer_append(scanner->out, scanner->name_end, (size_t)(scanner->at - scanner->name_end));
 }
 
+/* A mistake in the value that is being read; libconfig is not to see its setting. */
+static void __attribute__((format(printf, 2, 3)))
+refuse_value(struct scanner *scanner, const char *format, ...)
+{
+	char name[PATH_SIZE];
+	char sentence[256];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(sentence, sizeof(sentence), format, args);
+	va_end(args);
+	full_name(scanner, name);
+	store_mistake(
+		scanner->store, here(scanner->line), name[0] == '\0' ? NULL : name, "%s", sentence);
+	drop_setting(scanner);
+}
+
 /* A text may not go over the end of its line: no setting holds a line break. */
 static void scan_text(struct scanner *scanner)
 {
 	const char *end = end_of_line(scanner);
 	const char *c = scanner->at + 1;
+	bool zero = false;
 	while (c < end && *c != '"') {
-		if (end - c >= 4 && strncmp(c, "\\x00", 4) == 0)
-			store_mistake(scanner->store, here(scanner->line), NULL,
-				"a text cannot hold a zero byte (\\x00)");
+		zero = zero || (end - c >= 4 && strncmp(c, "\\x00", 4) == 0);
 		c += *c == '\\' && c + 1 < end ? 2 : 1;
 	}
-	if (c >= end) {
-		char name[PATH_SIZE];
-		full_name(scanner, name);
-		store_mistake(scanner->store, here(scanner->line), name[0] == '\0' ? NULL : name,
-			"the text that begins on this line is not closed; put a \" at its end");
-		scanner->explained = true;
-		drop_setting(scanner);
-		buffer_append_text(scanner->out, "\"\"");
-		scanner->at = end;
+	bool closed = c < end;
+	if (closed && !zero) {
+		copy_to(scanner, c + 1);
 		return;
 	}
-	copy_to(scanner, c + 1);
+	refuse_value(scanner, "%s",
+		closed ? "a text cannot hold a zero byte (\\x00)"
+		       : "the text that begins on this line is not closed; put a \" at its end");
+	scanner->explained = scanner->explained || !closed;
+	buffer_append_text(scanner->out, "\"\"");
+	scanner->at = closed ? c + 1 : end;
 }
 
 /* 10s, 32MiB: skips what follows the number. */
@@ -154,15 +169,8 @@ static const char *explain_unit(struct scanner *scanner, const char *unit)
 	const char *end = unit;
 	while (end < scanner->end && isalnum((unsigned char)*end))
 		end++;
-	char name[PATH_SIZE];
-	full_name(scanner, name);
-	store_mistake(scanner->store, here(scanner->line), name[0] == '\0' ? NULL : name,
-		"\"%.*s\": write the number alone, in the setting's own unit",
+	refuse_value(scanner, "\"%.*s\": write the number alone, in the setting's own unit",
 		(int)(end - scanner->at), scanner->at);
-	if (name[0] != '\0') {
-		drop_setting(scanner);
-		buffer_append_text(scanner->out, "0");
-	}
 	return end;
 }
 
@@ -184,16 +192,16 @@ static void scan_number(struct scanner *scanner)
 	}
 	char text[64];
 	size_t length = (size_t)(c - scanner->at);
-	/* What is so long does not fit in any case; leading zeros alone are odd
-	 * enough to be refused. */
+	/* What is so long does not fit in any case; leading zeros alone are odd enough to be
+	 * refused. */
 	snprintf(text, sizeof(text), "%.*s", (int)(length < 63 ? length : 63), scanner->at);
 	long long value = strtoll(text, NULL, hex ? 16 : 10);
 	bool fits = value >= INT32_MIN && value <= INT32_MAX;
-	buffer_append_format(scanner->out, "%lld%s", value, fits ? "" : "L");
 	for (int i = 0; i < 2 && c < scanner->end && *c == 'L'; i++)
 		c++;
 	if (c < scanner->end && isalpha((unsigned char)*c))
 		c = explain_unit(scanner, c);
+	buffer_append_format(scanner->out, "%lld%s", value, fits ? "" : "L");
 	scanner->at = c;
 }
 
@@ -371,6 +379,8 @@ bool settings_text_prepare(struct settings_store *store, struct bytes text, stru
 					 : ')');
 		scanner.explained = true;
 	}
+	/* libconfig 1.5 takes a comment for a mistake where the text ends with it. */
+	buffer_append_text(ret_text, "\n");
 	*ret_explained = scanner.explained;
 	return !scanner.hopeless;
 }
