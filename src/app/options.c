@@ -157,25 +157,25 @@ static bool read_options(struct command_line *line, const struct option_set *set
 	return true;
 }
 
-static bool find_command(struct command_line *line, const struct command *commands,
-	const char *name, struct error *err)
+static const struct command *find_command(
+	const struct command *commands, const char *name, struct error *err)
 {
 	const char *nearest = NULL;
 	size_t best = spelling_near(name) + 1;
 	for (const struct command *command = commands; command->name != NULL; command++) {
 		size_t distance = spelling_distance(name, command->name);
-		if (strcmp(name, command->name) == 0) {
-			line->command = command;
-			return true;
-		}
+		if (strcmp(name, command->name) == 0)
+			return command;
 		if (distance < best) {
 			best = distance;
 			nearest = command->name;
 		}
 	}
 	if (nearest != NULL)
-		return error_set(err, "there is no command %s; did you mean %s?", name, nearest);
-	return error_set(err, "there is no command %s", name);
+		error_set(err, "there is no command %s; did you mean %s?", name, nearest);
+	else
+		error_set(err, "there is no command %s", name);
+	return NULL;
 }
 
 bool command_line_read(struct command_line *ret_line, const struct command *commands, int count,
@@ -195,7 +195,8 @@ bool command_line_read(struct command_line *ret_line, const struct command *comm
 	if (at >= count)
 		return ret_line->help || ret_line->version ||
 		       error_set(err, "a command is needed, such as %s", commands[0].name);
-	if (!find_command(ret_line, commands, arguments[at], err))
+	ret_line->command = find_command(commands, arguments[at], err);
+	if (ret_line->command == NULL)
 		return false;
 	at++;
 	fill(&set, commands, ret_line->command);
@@ -315,7 +316,7 @@ static int run_line(const struct command *commands, const struct command_line *l
 		show_help(commands, line);
 		return EXIT_FINE;
 	}
-	if (line->version) {
+	if (line->version || line->command == NULL) {
 		puts(PROGRAM " " CARE360_VERSION);
 		return EXIT_FINE;
 	}

@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "settings_text.h"
 
-#define FILE_MAX (1024 * 1024)
+#define FILE_MAX ((size_t)1024 * 1024)
 
 static void close_file(const int *descriptor)
 {
@@ -34,7 +34,7 @@ static bool read_whole(
 		return error_system(err, errno, "cannot be read");
 	if (S_ISDIR(status.st_mode))
 		return error_set(err, "is a directory; name a file in it");
-	if (status.st_size > FILE_MAX)
+	if (status.st_size > (off_t)FILE_MAX)
 		return error_set(err, "is larger than 1 MiB; is it the right file?");
 	char part[4096];
 	ssize_t length = 0;

@@ -279,26 +279,31 @@ static bool list_valid(struct settings_store *store, const struct setting *setti
 	return valid;
 }
 
+static bool list_copy(struct text_list *list, const char *const *items, size_t count)
+{
+	list->items = mem_new_array(char *, count + 1);
+	while (list->items != NULL && list->count < count) {
+		list->items[list->count] = strdup(items[list->count]);
+		if (list->items[list->count] == NULL)
+			return false;
+		list->count++;
+	}
+	return list->items != NULL;
+}
+
 void store_set_list(struct settings_store *store, const struct setting *setting,
 	struct setting_place place, const char *const *items, size_t count)
 {
 	if (!list_valid(store, setting, place, items, count))
 		return;
-	CLEANUP(list_fini)
-	struct text_list list = {.items = mem_new_array(char *, count + 1)};
-	while (list.items != NULL && list.count < count) {
-		list.items[list.count] = strdup(items[list.count]);
-		if (list.items[list.count] == NULL)
-			break;
-		list.count++;
-	}
-	if (list.items == NULL || list.count < count) {
+	struct text_list list = {0};
+	if (!list_copy(&list, items, count)) {
+		list_fini(&list);
 		store->out_of_memory = true;
 		return;
 	}
 	value_fini(store, setting);
 	*(struct text_list *)store_member(store, setting) = list;
-	list = (struct text_list){0};
 	came_from(store, setting, place);
 }
 
@@ -402,7 +407,7 @@ void store_set_property(struct settings_store *store, const struct setting *grou
 	snprintf(full, sizeof(full), "%s.%s", group->name, property);
 	snprintf(name, sizeof(name), "%s", property);
 	for (char *c = name; *c != '\0'; c++)
-		*c = *c == '_' ? '.' : *c;
+		*c = (char)(*c == '_' ? '.' : *c);
 	if (strlen(group->name) + 1 + strlen(property) >= sizeof(full)) {
 		store_mistake(store, place, full, "no property has such a long name");
 		return;

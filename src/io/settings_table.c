@@ -10,10 +10,12 @@
 #include "settings_check.h"
 
 /* The place of a member, which does not compile where the member is not of the type. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type stands without them */
 #define AT(type, member)                                                                           \
 	(offsetof(struct settings, member) +                                                       \
 		0 * sizeof(_Generic(((struct settings *)0)->member, type                           \
 				    : (char)0)))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #define ROW(setting_type, c_type, member)                                                          \
 	.name = #member, .type = (setting_type), .offset = AT(c_type, member)
@@ -239,7 +241,7 @@ void setting_variable(const char *name, char ret_variable[static SETTINGS_NAME_M
 {
 	snprintf(ret_variable, SETTINGS_NAME_MAX, "%s%s", SETTINGS_ENVIRONMENT_PREFIX, name);
 	for (char *c = ret_variable; *c != '\0'; c++)
-		*c = *c == '.' ? '_' : (char)toupper((unsigned char)*c);
+		*c = (char)(*c == '.' ? '_' : toupper((unsigned char)*c));
 }
 
 static size_t smaller(size_t a, size_t b)

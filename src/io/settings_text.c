@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 #define DEPTH_MAX 16
-#define PATH_SIZE (SETTINGS_NAME_MAX * (DEPTH_MAX + 1))
+#define PATH_SIZE ((size_t)SETTINGS_NAME_MAX * (DEPTH_MAX + 1))
 
 struct definition {
 	char *path;
@@ -109,7 +109,7 @@ static void replace_name(struct scanner *scanner)
 /* The last name with its groups, "" where there is none. */
 static void full_name(const struct scanner *scanner, char ret_name[static PATH_SIZE])
 {
-	snprintf(ret_name, PATH_SIZE, "%.*s%s", PATH_SIZE - SETTINGS_NAME_MAX,
+	snprintf(ret_name, PATH_SIZE, "%.*s%s", (int)(PATH_SIZE - SETTINGS_NAME_MAX),
 		scanner->name[0] == '\0' ? "" : scanner->path, scanner->name);
 }
 
