@@ -52,6 +52,7 @@ static bool serve(const struct settings *settings, struct log *log)
 
 int command_run(const struct command_line *line)
 {
+	service_block_signals();
 	CLEANUP(free_settings) struct settings *settings = command_settings(line);
 	if (settings == NULL)
 		return EXIT_WRONG_USAGE;

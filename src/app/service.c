@@ -469,6 +469,22 @@ static bool start_parts(struct service *service, struct error *err)
 	return true;
 }
 
+/* The signals that the supervisor waits for. */
+static void supervisor_signals(sigset_t *ret_signals)
+{
+	sigemptyset(ret_signals);
+	sigaddset(ret_signals, SIGTERM);
+	sigaddset(ret_signals, SIGINT);
+	sigaddset(ret_signals, SIGHUP);
+}
+
+void service_block_signals(void)
+{
+	sigset_t signals;
+	supervisor_signals(&signals);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
 struct service *service_new(const struct settings *settings, struct log *log, struct error *err)
 {
 	struct service *service = mem_new(struct service);
@@ -484,11 +500,7 @@ struct service *service_new(const struct settings *settings, struct log *log, st
 	service->budget.max_bytes = (size_t)settings->lookup.max_buffered_bytes;
 	pthread_mutex_init(&service->gate_lock, NULL);
 	pthread_mutex_init(&service->kafka.lock, NULL);
-	sigemptyset(&service->signals);
-	sigaddset(&service->signals, SIGTERM);
-	sigaddset(&service->signals, SIGINT);
-	sigaddset(&service->signals, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &service->signals, NULL);
+	supervisor_signals(&service->signals);
 	if (!make_parts(service, err) || !start_parts(service, err)) {
 		service_free(service);
 		return NULL;

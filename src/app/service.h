@@ -17,9 +17,14 @@
 struct service;
 
 /*
- * Makes all parts and starts their threads. `settings` and `log` must outlive it. Signals that the
- * supervisor waits for are blocked in the calling thread from now on. NULL and err where a part
- * cannot be made.
+ * Holds back the signals that the supervisor waits for (SIGTERM, SIGINT, SIGHUP), in this thread
+ * and those it starts. Called first of all, so that a signal that comes early is a drain too.
+ */
+void service_block_signals(void);
+
+/*
+ * Makes all parts and starts their threads, with those signals blocked. `settings` and `log` must
+ * outlive it. NULL and err where a part cannot be made.
  */
 struct service *service_new(const struct settings *settings, struct log *log, struct error *err);
 

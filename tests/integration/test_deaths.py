@@ -106,7 +106,7 @@ def test_sigterm_in_the_middle_loses_and_repeats_nothing(make_scene, sim, size, 
     scene.put(mixture(count))
     drains = []
     for stop in range(stops):
-        service = scene.service(ready=False)
+        service = scene.service()
         scene.wait_results((stop + 1) * count // (stops + 1))
         begun = time.monotonic()
         assert service.terminate() == 0, service.stderr[-2000:]
