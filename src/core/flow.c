@@ -184,6 +184,23 @@ static int64_t not_before(const struct lookup *lookup)
 }
 
 /*
+ * Ends a ready look-up whose last attempts were disproved while it waited: those that were left
+ * when the line stopped may be all it had.
+ */
+static bool found_guilty(struct flow *flow, struct lookup *lookup)
+{
+	if (lookup->undisproved_count == 0)
+		return false;
+	struct gate_view view;
+	gate_look(flow->gate, &view);
+	if (lookup_judge(lookup, flow->options.max_attempts, &view) != JUDGED_GUILTY)
+		return false;
+	flow_take_out(flow, lookup);
+	flow_give_up(flow, lookup);
+	return true;
+}
+
+/*
  * The next look-up that may start now, but for the gate's leave. While the line is stopped, one
  * that waits out its backoff may serve as a probe.
  */
@@ -191,6 +208,8 @@ static struct lookup *next_ready(struct flow *flow, int64_t now)
 {
 	while (flow->ready != NULL) {
 		struct lookup *lookup = flow->ready;
+		if (found_guilty(flow, lookup))
+			continue;
 		int64_t time = not_before(lookup);
 		if (time <= now)
 			return lookup;
@@ -232,13 +251,13 @@ static enum flow_kind wait_for(
 enum flow_kind flow_next(struct flow *flow, int64_t now, struct flow_action *ret_action)
 {
 	wake_delayed(flow, now);
+	struct lookup *lookup = flow->frozen ? NULL : next_ready(flow, now);
 	if (flow->finished != NULL) {
 		struct event *event = flow->finished;
 		DL_DELETE(flow->finished, event);
 		*ret_action = (struct flow_action){.event = event};
 		return FLOW_PUBLISH;
 	}
-	struct lookup *lookup = flow->frozen ? NULL : next_ready(flow, now);
 	if (lookup == NULL)
 		return wait_for(flow, TIME_NEVER, ret_action);
 

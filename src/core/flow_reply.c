@@ -30,7 +30,7 @@ void flow_give_up(struct flow *flow, struct lookup *lookup)
 		.message = reason_message(lookup->failure.reason),
 		.http_status = lookup->failure.http_status,
 		.documented_code = lookup->failure.documented_code,
-		.attempts = lookup_attempts(lookup),
+		.attempts = lookup->counted,
 	};
 	conclude(flow, lookup, &outcome, NULL, NULL);
 }
@@ -134,6 +134,18 @@ static void count_setback(struct flow *flow, struct lookup *lookup, const struct
 	lookup->retrying = true;
 }
 
+/* Counts the attempts that others disproved so far: the look-up's own reply is not to be among
+ * them.
+ */
+static void count_disproved(const struct flow *flow, struct lookup *lookup)
+{
+	if (lookup->undisproved_count == 0)
+		return;
+	struct gate_view view;
+	gate_look(flow->gate, &view);
+	lookup_judge(lookup, flow->options.max_attempts, &view);
+}
+
 bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *reply, int64_t now,
 	int64_t wall_ms, struct error *err)
 {
@@ -141,6 +153,7 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 	struct gate_view view;
 	reply_classify(reply, flow->reply_reader, &verdict);
 	flow->counters.unclassified_replies += verdict.unclassified ? 1 : 0;
+	count_disproved(flow, lookup);
 	bool stopped_line = gate_end(
 		flow->gate, flow->options.number, lookup->start, sign_of(&verdict), now, &view);
 	flow_take_out(flow, lookup);
@@ -154,7 +167,7 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 			.message = verdict.message,
 			.http_status = reply->status,
 			.documented_code = verdict.documented_code,
-			.attempts = lookup_attempts(lookup) + 1,
+			.attempts = lookup->counted + 1,
 		};
 		return conclude(flow, lookup, &outcome,
 			verdict.kind == VERDICT_FOUND ? verdict.case_id : NULL, err);

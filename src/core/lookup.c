@@ -90,6 +90,12 @@ void lookup_give_back(struct lookup *lookup, bool keep_last, const struct gate_v
 	lookup->stops = view->stops;
 }
 
+static bool guilty(const struct lookup *lookup, unsigned max_attempts)
+{
+	return lookup->counted >= max_attempts ||
+	       lookup->counted_unclassified >= UNCLASSIFIED_ATTEMPTS;
+}
+
 enum judgement lookup_judge(
 	struct lookup *lookup, unsigned max_attempts, const struct gate_view *view)
 {
@@ -97,7 +103,8 @@ enum judgement lookup_judge(
 	unsigned left = 0;
 	for (unsigned i = 0; i < lookup->undisproved_count; i++) {
 		struct attempt attempt = lookup->undisproved[i];
-		if (attempt.start >= view->witness) {
+		/* Once it is guilty no more attempts need to count. */
+		if (attempt.start >= view->witness || guilty(lookup, max_attempts)) {
 			lookup->undisproved[left++] = attempt;
 			continue;
 		}
@@ -105,8 +112,7 @@ enum judgement lookup_judge(
 		lookup->counted_unclassified += attempt.unclassified ? 1 : 0;
 	}
 	lookup->undisproved_count = left;
-	if (lookup->counted >= max_attempts ||
-		lookup->counted_unclassified >= UNCLASSIFIED_ATTEMPTS)
+	if (guilty(lookup, max_attempts))
 		return JUDGED_GUILTY;
 	if (lookup->undisproved_count >= max_attempts)
 		return JUDGED_UNDISPROVED;
