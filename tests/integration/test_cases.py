@@ -1,4 +1,4 @@
-"""What becomes of each case: a row of the contract's table, a test. On librdkafka's mock cluster.
+"""What becomes of each case: a row of the contract's table, a test.
 
 One instance serves them all: each case is switched on for identities that begin with its own word,
 while healthy requests go by as witnesses, so that failures count against their event.
@@ -14,14 +14,14 @@ from harness.sim import Sim
 from harness.waiting import stays_so
 
 MAX_ATTEMPTS = 3
-SETTINGS = {"retry.max_attempts": MAX_ATTEMPTS, "retry.initial_backoff_ms": 10, "retry.max_backoff_ms": 40,
+SETTINGS = {"retry.max_attempts": MAX_ATTEMPTS, "retry.initial_backoff_ms": 50, "retry.max_backoff_ms": 100,
             "breaker.probe_interval_ms": 200, "care360.timeout_ms": 700}
 
 
 @pytest.fixture(scope="module")
-def scene(mock_topics, tmp_path_factory):
+def scene(topics, tmp_path_factory):
     directory = tmp_path_factory.mktemp("cases")
-    with Sim(directory / "sim", record=True) as sim, Scene(mock_topics, sim, directory, **SETTINGS) as scene:
+    with Sim(directory / "sim", record=True) as sim, Scene(topics, sim, directory, **SETTINGS) as scene:
         scene.service()
         with scene.witnesses():
             yield scene
@@ -105,8 +105,6 @@ def test_an_endpoint_reply_that_others_disprove_rejects_its_event(scene, status)
     value, asked = outcome(scene, f"status_{status}", f"end{status}")
     assert (value["error"]["reason"], value["error"]["httpStatus"]) == ("rejected", status)
     assert value["attempts"] == MAX_ATTEMPTS and asked >= MAX_ATTEMPTS
-
-
 
 
 def test_no_result_is_doubled_by_any_of_it(scene):

@@ -1,11 +1,12 @@
 """Puts requests into Kafka and takes results out of it."""
 
+import sys
 import time
 import uuid
 import zlib
 from typing import Dict, Iterable, Iterator, List, Optional
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from .checker import Result
@@ -16,6 +17,27 @@ from .waiting import wait_for
 def fresh(prefix: str) -> str:
     """A name that no other test has."""
     return f"{prefix}-{uuid.uuid4().hex[:10]}"
+
+
+def result_in(message: Message) -> Result:
+    if message.error():
+        raise KafkaException(message.error())
+    return Result(message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value(),
+                  message.headers() or [])
+
+
+class Follower:
+    """Reads a topic as it grows, each record once: waiting costs no more for what came before."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+
+    def take(self, timeout: float = 0.1) -> List[Result]:
+        """What came since the last call."""
+        return [result_in(message) for message in self._consumer.consume(1000, timeout)]
+
+    def close(self) -> None:
+        self._consumer.close()
 
 
 class Topics:
@@ -109,15 +131,18 @@ class Topics:
             while left:
                 assert time.monotonic() < deadline, f"cannot read {topic} up to {left}"
                 for message in consumer.consume(5000, 0.5):
-                    if message.error():
-                        raise KafkaException(message.error())
-                    p = message.partition()
-                    yield Result(p, message.offset(), message.timestamp()[1], message.key(), message.value(),
-                                 message.headers() or [])
-                    if p in left and message.offset() + 1 >= left[p]:
-                        del left[p]
+                    result = result_in(message)
+                    yield result
+                    if result.offset + 1 >= left.get(result.partition, sys.maxsize):
+                        del left[result.partition]
         finally:
             consumer.close()
+
+    def follow(self, topic: str) -> "Follower":
+        """For looking at a topic again and again while it grows. End it with close()."""
+        consumer = Consumer(self._reader_settings("looking-on"))
+        consumer.assign([TopicPartition(topic, p, 0) for p in self._partition_numbers(consumer, topic)])
+        return Follower(consumer)
 
     def wait_worked_off(self, group: str, topic: str, timeout: float, service=None) -> float:
         """Waits until the group has committed everything in the topic. Returns how long it took."""

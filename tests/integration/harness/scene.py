@@ -6,7 +6,7 @@ import threading
 from typing import Any, Dict, Iterable, Iterator, List, Optional
 
 from .checker import Checker, Report, Result
-from .records import Topics, fresh
+from .records import Follower, Topics, fresh
 from .requests import Request, plain
 from .service import Service
 from .sim import Sim
@@ -30,6 +30,8 @@ class Scene:
             "kafka.request_topics": [self.requests_topic], "kafka.result_topic": self.results_topic,
             "care360.base_url": sim.url, **settings}
         self.sent: List[Request] = []
+        self._follower: Optional[Follower] = None
+        self._first_results: Dict[str, Result] = {}  # by ce_id, as far as result_of() has looked
         self.services: List[Service] = []
         if create:
             topics.create(self.requests_topic, partitions)
@@ -41,6 +43,8 @@ class Scene:
     def __exit__(self, *_) -> None:
         for service in self.services:
             service.end()
+        if self._follower:
+            self._follower.close()
 
     def service(self, ready: bool = True, settings: Optional[Dict[str, Any]] = None, **options: Any) -> Service:
         """Starts an instance; each has a name, and so files, of its own."""
@@ -65,9 +69,12 @@ class Scene:
         """Waits for the first result of a request."""
         def find() -> Optional[Result]:
             self._expect_running()
-            return next((result for result in self.results() if result.ce_id == request.ce_id), None)
+            for result in self._follower.take():
+                self._first_results.setdefault(result.ce_id, result)
+            return self._first_results.get(request.ce_id)
 
-        return wait_for(find, f"{request.kind} is answered", timeout, 0.1, detail=self._state)
+        self._follower = self._follower or self.topics.follow(self.results_topic)
+        return wait_for(find, f"{request.kind} is answered", timeout, 0, detail=self._state)
 
     def wait_results(self, count: int, timeout: float = 120.0) -> None:
         def enough() -> bool:
@@ -88,7 +95,7 @@ class Scene:
         return checker.check(self.sent, self.results())
 
     @contextlib.contextmanager
-    def witnesses(self, every: float = 0.05) -> Iterator[None]:
+    def witnesses(self, every: float = 0.02) -> Iterator[None]:
         """Healthy requests going by all the while, so that failures of others have a witness."""
         over = threading.Event()
 
