@@ -41,4 +41,11 @@ void status_server_free(struct status_server *server);
 /* The port it listens at. */
 unsigned status_server_port(const struct status_server *server);
 
+/*
+ * Asks the server that listens at "ADDRESS:PORT", in this process or another, for a path. The body,
+ * which the caller ends, is appended to. False and err where no answer comes in time.
+ */
+bool status_ask(const char *listen, const char *path, int timeout_ms, int *ret_status,
+	struct buffer *body, struct error *err);
+
 #endif

@@ -1,10 +1,14 @@
 #include "io/status_server.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 
@@ -150,4 +154,63 @@ unsigned status_server_port(const struct status_server *server)
 	const union MHD_DaemonInfo *info =
 		MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_BIND_PORT);
 	return info == NULL ? 0 : info->port;
+}
+
+/* A socket connected to the server. An address such as [::] means this machine. -1 and err. */
+static int connect_to(const char *listen, int timeout_ms, struct error *err)
+{
+	struct addrinfo *address = resolve(listen, err);
+	if (address == NULL)
+		return -1;
+	struct timeval limit = {
+		.tv_sec = timeout_ms / 1000, .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000};
+	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	}
+	if (fd < 0 || connect(fd, address->ai_addr, address->ai_addrlen) != 0) {
+		error_system(err, errno, "nobody answers at %s", listen);
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
+	}
+	freeaddrinfo(address);
+	return fd;
+}
+
+/* Sends a request and appends all that comes back to `reply`. */
+static bool exchange(int fd, const char *path, struct buffer *reply, struct error *err)
+{
+	char request[256];
+	int length = snprintf(request, sizeof(request),
+		"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+	if (send(fd, request, (size_t)length, MSG_NOSIGNAL) != length)
+		return error_system(err, errno, "cannot ask");
+	char part[4096];
+	ssize_t got;
+	while ((got = recv(fd, part, sizeof(part), 0)) > 0)
+		buffer_append(reply, part, (size_t)got);
+	if (got < 0)
+		return error_system(err, errno, "no answer in time");
+	return !reply->failed || error_memory(err);
+}
+
+bool status_ask(const char *listen, const char *path, int timeout_ms, int *ret_status,
+	struct buffer *body, struct error *err)
+{
+	int fd = connect_to(listen, timeout_ms, err);
+	if (fd < 0)
+		return false;
+	CLEANUP(buffer_fini) struct buffer reply = {0};
+	bool answered = exchange(fd, path, &reply, err);
+	close(fd);
+	if (!answered)
+		return error_prefix(err, "%s", listen);
+	const char *text = buffer_text(&reply);
+	const char *blank = strstr(text, "\r\n\r\n");
+	if (blank == NULL || sscanf(text, "HTTP/1.1 %3d", ret_status) != 1)
+		return error_set(err, "what answers at %s is not this service", listen);
+	buffer_append_text(body, blank + 4);
+	return true;
 }

@@ -159,6 +159,14 @@ def test_health_asks_the_running_service(make_scene):
     scene = make_scene()
     service = scene.service()
     assert run("health", "-c", service.config).returncode == 0
-    assert run("health", "--ready", "-c", service.config).returncode == 0
+    ready = run("health", "--ready", "-c", service.config)
+    assert (ready.returncode, ready.stdout, ready.stderr) == (0, "ready\n", "")
+    service.write_key("not-the-key")
+    scene.put(small(1))
+    service.wait_not_ready("credentials")
+    assert run("health", "-c", service.config).returncode == 0
+    ready = run("health", "--ready", "-c", service.config)
+    assert ready.returncode == 1 and "credentials" in ready.stdout
     service.terminate()
-    assert run("health", "-c", service.config).returncode == 1
+    gone = run("health", "-c", service.config)
+    assert gone.returncode == 1 and gone.stdout == "" and gone.stderr
