@@ -8,7 +8,8 @@
  *	while (http_client_take(client, &tag, &reply)) ...  the replies that came
  *
  * Every function is for the one thread that uses the client, but http_client_wake(), which any
- * thread may call. Source of the request's form: the API's documentation, "customer-latest-case-id".
+ * thread may call. The request's form is that of the API's documentation,
+ * "customer-latest-case-id".
  */
 #ifndef IO_HTTP_CLIENT_H
 #define IO_HTTP_CLIENT_H
@@ -23,18 +24,18 @@
 
 /* How to reach the API. Texts are copied; NULL or "" stands for none. */
 struct http_client_options {
-	const char *base_url;   /* such as https://api.care360-next.carevalidate.com, no slash at its end */
+	const char *base_url;   /* such as https://api.example.com, no slash at its end */
 	const char *ca_file;    /* authorities to trust instead of the system's */
 	const char *proxy;      /* the environment's proxies are never used */
 	int connect_timeout_ms; /* at least 1 */
 	int timeout_ms;         /* of a whole request, at least 1 */
 	int max_connections;    /* connections kept; as many as may be in flight */
-	bool http2;             /* offer HTTP/2 over TLS, and use prior knowledge of it over plain HTTP */
+	bool http2; /* over TLS offered; over plain HTTP spoken, where libcurl is 8.12.1 or later */
 
 	/*
-	 * Asked, on the client's thread, each time libcurl is about to send a request again by itself,
-	 * because a kept connection was closed under it. False: it must not, and the transfer ends as
-	 * REPLY_CONNECT.
+	 * Asked, on the client's thread, each time libcurl is about to send a request again by
+	 * itself, because a kept connection was closed under it. False: it must not, and the
+	 * transfer ends as REPLY_CONNECT.
 	 */
 	bool (*may_resend)(void *context, void *tag);
 	void *context;
@@ -44,7 +45,7 @@ struct http_client_options {
 struct http_request {
 	struct bytes email;       /* absent: left out */
 	struct bytes phone;       /* absent: left out */
-	struct bytes traceparent; /* sent only where it fits the grammar of W3C Trace Context; absent: none */
+	struct bytes traceparent; /* sent only where it fits W3C Trace Context; absent: none */
 	int timeout_ms;           /* 0: the options'; shorter for a probe */
 };
 
@@ -69,8 +70,8 @@ bool http_client_key_valid(struct bytes key, struct error *err);
 void http_client_set_timeouts(struct http_client *client, int connect_timeout_ms, int timeout_ms);
 
 /*
- * Starts a look-up. `tag` comes back with its reply. False and err only when out of memory: whatever
- * goes wrong on the wire comes as a reply.
+ * Starts a look-up. `tag` comes back with its reply. False and err only when out of memory:
+ * whatever goes wrong on the wire comes as a reply.
  */
 bool http_client_start(struct http_client *client, const struct http_request *request, void *tag,
 	struct error *err);
@@ -81,7 +82,8 @@ void http_client_describe(const struct http_client *client, const struct http_re
 
 /*
  * Sleeps until something happens, another thread wakes it, or the monotonic clock reaches until_ns
- * (TIME_NEVER: no such time; one that is past: looks and does not sleep), and moves every transfer along.
+ * (TIME_NEVER: no such time; one that is past: looks and does not sleep), and moves every transfer
+ * along.
  */
 void http_client_wait(struct http_client *client, int64_t until_ns);
 
@@ -89,8 +91,9 @@ void http_client_wait(struct http_client *client, int64_t until_ns);
 void http_client_wake(struct http_client *client);
 
 /*
- * The next look-up that ended, in the order of their ends; false where there is none. What the reply
- * points to is valid until the next call of any function of this client. duration_ns: from start to end.
+ * The next look-up that ended, in the order of their ends; false where there is none. What the
+ * reply points to is valid until the next call of any function of this client. duration_ns: from
+ * start to end.
  */
 bool http_client_take(struct http_client *client, void **ret_tag, struct reply *ret_reply,
 	int64_t *ret_duration_ns);
@@ -98,7 +101,10 @@ bool http_client_take(struct http_client *client, void **ret_tag, struct reply *
 /* "7.88.1 OpenSSL/3.0.17 nghttp2/1.52.0": what is at work, for logs and metrics. For any thread. */
 const char *http_client_version(void);
 
-/* Sets libcurl up for this process; before any thread starts, once. http_client_library_fini() ends it. */
+/*
+ * Sets libcurl up for this process, and has SIGPIPE ignored; before any thread starts, once.
+ * http_client_library_fini() ends it.
+ */
 bool http_client_library_init(struct error *err);
 void http_client_library_fini(void);
 

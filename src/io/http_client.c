@@ -17,7 +17,16 @@
 
 #define KEY_MAX        4096
 #define LIBCURL_OLDEST 0x075801 /* 7.88.1 */
-#define DNS_CACHE_S    60
+
+/*
+ * HTTP/2 without TLS: libcurl 7.88.1 never ends a second request on a connection, not even by its
+ * time-out. It is sure to be right from here on; before, plain HTTP means HTTP/1.1.
+ */
+#define LIBCURL_PLAIN_HTTP2 0x080c01 /* 8.12.1 */
+
+/* libcurl ends every transfer by its time-out. Where it should fail to, we do, this much later. */
+#define OVERDUE_NS       (1 * NS_PER_S)
+#define OVERDUE_CHECK_NS (1 * NS_PER_S)
 
 /*
  * A share of the transfers, on a multi handle of its own. libcurl walks a list of a host's
@@ -45,6 +54,8 @@ struct http_client {
 	struct transfer **all; /* every transfer there is */
 	size_t count;
 	size_t capacity;
+	size_t under_way;
+	int64_t check_ns; /* when to look for overdue transfers */
 	struct transfer *idle;
 	struct transfer *ended; /* oldest first */
 	struct transfer *ended_last;
@@ -106,9 +117,12 @@ static bool copy_options(
 		return error_memory(err);
 	client->connect_timeout_ms = options->connect_timeout_ms;
 	client->timeout_ms = options->timeout_ms;
+	bool tls = strncasecmp(client->base_url, "https:", 6) == 0;
 	client->setup = (struct transfer_setup){
-		.http2 = options->http2,
-		.tls = strncasecmp(client->base_url, "https:", 6) == 0,
+		.http2 =
+			options->http2 && (tls || curl_version_info(CURLVERSION_NOW)->version_num >=
+							  LIBCURL_PLAIN_HTTP2),
+		.tls = tls,
 		.ca_file = client->ca_file,
 		.proxy = client->proxy,
 		.may_resend = options->may_resend,
@@ -306,6 +320,7 @@ bool http_client_start(struct http_client *client, const struct http_request *re
 	struct shard *shard = pick_shard(client);
 	transfer->tag = tag;
 	transfer->started_ns = clock_monotonic_ns();
+	transfer->overdue_ns = transfer->started_ns + timeout_ms * NS_PER_MS + OVERDUE_NS;
 	if (curl_multi_add_handle(shard->multi, transfer->easy) != CURLM_OK) {
 		http_headers_release(take_pointer(transfer->headers));
 		return error_memory(err);
@@ -314,6 +329,7 @@ bool http_client_start(struct http_client *client, const struct http_request *re
 	transfer->next = NULL;
 	transfer->shard = shard;
 	shard->under_way++;
+	client->under_way++;
 	return true;
 }
 
@@ -323,6 +339,7 @@ static void note_end(
 {
 	curl_multi_remove_handle(transfer->shard->multi, transfer->easy);
 	transfer->shard->under_way--;
+	client->under_way--;
 	transfer->shard = NULL;
 	transfer_finish(transfer, result, now);
 	transfer->next = NULL;
@@ -347,13 +364,28 @@ static void collect(struct http_client *client, CURLM *multi, int64_t now)
 	}
 }
 
+/* Ends what libcurl has lost, so that every look-up is answered. */
+static void end_overdue(struct http_client *client, int64_t now)
+{
+	client->check_ns = now + OVERDUE_CHECK_NS;
+	for (size_t i = 0; i < client->count; i++) {
+		if (client->all[i]->shard && client->all[i]->overdue_ns < now)
+			note_end(client, client->all[i], CURLE_OPERATION_TIMEDOUT, now);
+	}
+}
+
 void http_client_wait(struct http_client *client, int64_t until_ns)
 {
-	/* Replies that nobody took yet are reason enough not to sleep. */
-	http_poll_run(client->setup.poll, client->ended ? 0 : until_ns);
+	if (client->ended) /* replies that nobody took yet are reason enough not to sleep */
+		until_ns = 0;
+	else if (client->under_way && client->check_ns < until_ns)
+		until_ns = client->check_ns;
+	http_poll_run(client->setup.poll, until_ns);
 	int64_t now = clock_monotonic_ns();
 	for (int i = 0; i < client->shard_count; i++)
 		collect(client, client->shards[i].multi, now);
+	if (now >= client->check_ns)
+		end_overdue(client, now);
 }
 
 void http_client_wake(struct http_client *client)

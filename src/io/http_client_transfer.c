@@ -9,6 +9,7 @@
 #define RECEIVE_BUFFER   4096  /* of each transfer: replies are small, and transfers are many */
 #define SEND_BUFFER      16384 /* the least that libcurl takes */
 #define BODY_KEEP        4096  /* a larger body's memory is given back */
+#define IDLE_S           50    /* less than the minute after which balancers close */
 #define CONNECTION_AGE_S 300   /* so that a change of the API's addresses is followed */
 
 /* What libcurl's results are to us; those that are not here are REPLY_OTHER. */
@@ -145,6 +146,7 @@ static bool set_rules(CURL *easy, const struct transfer_setup *setup)
 	if (setup->ca_file[0])
 		SET(CURLOPT_CAINFO, setup->ca_file);
 	SET(CURLOPT_PATH_AS_IS, 1L);
+	SET(CURLOPT_MAXAGE_CONN, (long)IDLE_S);
 	SET(CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_AGE_S);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);

@@ -52,6 +52,7 @@ struct transfer {
 	unsigned char retry_after_length;
 	char retry_after[RETRY_AFTER_MAX];
 	int64_t started_ns;
+	int64_t overdue_ns; /* later than this libcurl has lost it */
 	int64_t duration_ns;
 	enum reply_transport transport;
 	int status;
