@@ -59,10 +59,10 @@ void delivery_drop(struct delivery *delivery, struct event *event)
 	end_event(delivery, event);
 }
 
-static void block(struct delivery *delivery, const char *text)
+static void block(struct delivery *delivery, const char *topic, const char *text)
 {
 	pthread_mutex_lock(&delivery->lock);
-	error_set(&delivery->reason, "%s", text);
+	error_set(&delivery->reason, "topic %s: %s", topic, text);
 	pthread_mutex_unlock(&delivery->lock);
 	delivery->blocked = true;
 }
@@ -103,20 +103,20 @@ static bool shrink(struct event *event)
 	return true;
 }
 
+static const char *result_topic(const struct delivery *delivery, const struct event *event)
+{
+	const struct settings *settings = delivery->options.settings;
+	bool error = event->outcome.reason != REASON_NONE && settings->kafka.error_topic[0] != '\0';
+	return error ? settings->kafka.error_topic : settings->kafka.result_topic;
+}
+
 /* The broker refused a result for a reason that may go away: keep it, hold the others back, try
  * again later. */
 static void keep_for_later(struct delivery *delivery, struct event *event, const char *text)
 {
 	DL_APPEND(delivery->again, event);
 	delivery->again_at = clock_monotonic_ns() + AGAIN_NS;
-	block(delivery, text);
-}
-
-static const char *result_topic(const struct delivery *delivery, const struct event *event)
-{
-	const struct settings *settings = delivery->options.settings;
-	bool error = event->outcome.reason != REASON_NONE && settings->kafka.error_topic[0] != '\0';
-	return error ? settings->kafka.error_topic : settings->kafka.result_topic;
+	block(delivery, result_topic(delivery, event), text);
 }
 
 /* Encodes and sends, smaller and smaller where it must be. */

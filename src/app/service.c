@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -35,8 +36,10 @@ struct kafka_health {
 	pthread_mutex_t lock;
 	bool checked; /* the topics could be used when they were last asked for */
 	bool brokers_down;
-	int64_t trouble_at;   /* when a topic or a right was last reported missing; 0: never */
-	struct error trouble; /* what that was, or what the check found */
+	int64_t trouble_at;   /* when a topic or a right was last reported missing; 0: it is fine */
+	char resource[300];   /* what was: "topic care360.lookup-results" */
+	bool ask_now;         /* there is reason to hope: ask for the topics at once */
+	struct error trouble; /* what the matter is: from the report, or what the check found */
 };
 
 struct service {
@@ -64,6 +67,7 @@ struct service {
 	int64_t topics_checked_at;
 	bool key_complained;
 	bool kafka_was_fine;
+	struct error kafka_complaint; /* the one in the log */
 	uint64_t stops_logged;
 	enum stop_cause cause_logged;
 };
@@ -106,8 +110,20 @@ static void note_trouble(struct service *service, const struct kafka_report *rep
 	pthread_mutex_lock(&service->kafka.lock);
 	service->kafka.trouble_at = clock_monotonic_ns();
 	service->kafka.checked = false;
+	snprintf(service->kafka.resource, sizeof(service->kafka.resource), "%s", report->resource);
 	error_set(&service->kafka.trouble, "%s", report->text);
 	pthread_mutex_unlock(&service->kafka.lock);
+}
+
+static void note_recovery(struct service *service, const struct kafka_report *report)
+{
+	struct kafka_health *kafka = &service->kafka;
+	pthread_mutex_lock(&kafka->lock);
+	if (kafka->trouble_at != 0 && strcmp(kafka->resource, report->resource) == 0) {
+		kafka->trouble_at = 0;
+		kafka->ask_now = true;
+	}
+	pthread_mutex_unlock(&kafka->lock);
 }
 
 /* News from the brokers, on any thread. */
@@ -133,9 +149,11 @@ static void on_news(void *context, const struct kafka_report *report)
 			LOG_INT("partition", report->partition),
 			LOG_INT("from", report->from_offset), LOG_INT("to", report->to_offset));
 		return;
+	case KAFKA_NEWS_TOPIC_FINE:
+		note_recovery(service, report);
+		break;
 	case KAFKA_NEWS_LOG:
 	case KAFKA_NEWS_OTHER:
-	case KAFKA_NEWS_TOPIC_FINE:
 		break;
 	}
 	log_write(service->log, report->level, report->text, NULL, 0);
@@ -150,18 +168,17 @@ static const char *const cause_sentences[STOP_CAUSE_COUNT] = {
 	[STOP_KAFKA] = "Kafka cannot be used",
 };
 
-/* The reason why Kafka cannot be used, or false. */
+/* The reason why Kafka cannot be used, or false. What a client reported says it better than the
+ * refusal of one result. */
 static bool kafka_trouble(struct service *service, struct error *ret_reason)
 {
-	if (delivery_blocked(service->delivery, ret_reason))
-		return true;
 	struct kafka_health *kafka = &service->kafka;
 	pthread_mutex_lock(&kafka->lock);
 	bool trouble = !kafka->checked;
 	if (trouble)
 		*ret_reason = kafka->trouble;
 	pthread_mutex_unlock(&kafka->lock);
-	return trouble;
+	return trouble || delivery_blocked(service->delivery, ret_reason);
 }
 
 static bool brokers_down(struct service *service)
@@ -251,35 +268,43 @@ static void mind_key(struct service *service, int64_t now)
 	log_info(service->log, "API key read");
 }
 
-/* Asks the brokers for the topics where there is reason to, and tells the gate what is known of
- * Kafka. */
-static void mind_kafka(struct service *service, int64_t now)
+/* Asks the brokers for the topics where there is reason to. */
+static void check_topics(struct service *service, int64_t now)
 {
 	struct kafka_health *kafka = &service->kafka;
-	struct error reason = {0};
 	pthread_mutex_lock(&kafka->lock);
-	bool due = !kafka->checked && now >= service->topics_checked_at + CHECK_AGAIN_NS &&
-		   (kafka->trouble_at == 0 || now - kafka->trouble_at > NEWS_LASTS_NS);
+	bool over = kafka->trouble_at == 0 || now - kafka->trouble_at > NEWS_LASTS_NS;
+	bool due = !kafka->checked && over &&
+		   (kafka->ask_now || now >= service->topics_checked_at + CHECK_AGAIN_NS);
+	kafka->ask_now = false;
 	pthread_mutex_unlock(&kafka->lock);
-	if (due) {
-		bool fine = intake_check_topics(service->intake, CHECK_MS, &reason);
-		pthread_mutex_lock(&kafka->lock);
-		kafka->checked = fine;
-		if (!fine)
-			kafka->trouble = reason;
-		pthread_mutex_unlock(&kafka->lock);
-		service->topics_checked_at = now;
-	}
-	bool fine = !kafka_trouble(service, &reason);
-	if (fine == service->kafka_was_fine)
+	if (!due)
 		return;
-	service->kafka_was_fine = fine;
-	gate_set_kafka_fine(service->gate, fine, now);
-	if (fine)
+	struct error reason = {0};
+	bool fine = intake_check_topics(service->intake, CHECK_MS, &reason);
+	pthread_mutex_lock(&kafka->lock);
+	kafka->checked = fine;
+	if (!fine)
+		kafka->trouble = reason;
+	pthread_mutex_unlock(&kafka->lock);
+	service->topics_checked_at = now;
+}
+
+/* Learns whether Kafka can be used, and tells the gate, and the log each reason once. */
+static void mind_kafka(struct service *service, int64_t now)
+{
+	struct error reason = {0};
+	check_topics(service, now);
+	bool fine = !kafka_trouble(service, &reason);
+	if (fine != service->kafka_was_fine)
+		gate_set_kafka_fine(service->gate, fine, now);
+	if (fine && !service->kafka_was_fine)
 		log_info(service->log, "Kafka can be used");
-	else
+	if (!fine && strcmp(reason.text, service->kafka_complaint.text) != 0)
 		log_warn(service->log, "Kafka cannot be used: the line stops",
 			LOG_TEXT("reason", reason.text));
+	service->kafka_was_fine = fine;
+	service->kafka_complaint = reason;
 }
 
 /* Writes to the log when the line stopped or runs again, but not for stops too short to be seen. */
