@@ -74,7 +74,7 @@ def test_other_details_are_another_customer(make_scene, sim):
 
 def test_no_more_than_max_buffered_events_are_held(make_scene, sim):
     sim.faults("hang")
-    scene = make_scene(**{"lookup.max_buffered_events": 500, "care360.timeout_ms": 60_000})
+    scene = make_scene(**{"lookup.max_buffered_events": 500, "care360.timeout_ms": 60_000, "kafka.session_timeout_ms": 2000})
     scene.put(small(5_000))
     service = scene.service()
     wait_for(lambda: service.metric("care360_lookup_buffered_events") >= 500, "the buffer is full")

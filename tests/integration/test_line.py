@@ -133,11 +133,24 @@ def test_a_missing_topic_is_named_by_readiness_and_nothing_is_lost(make_scene, m
     service = scene.service(ready=False)
     line = service.wait_not_ready(lacking)
     assert "kafka" in line
+    assert any(lacking in str(entry) for entry in service.log_lines() if entry["level"] in ("warn", "error"))
     scene.topics.create(lacking, 4)
     service.wait_ready(60)
     if missing == "request":
         scene.put(small(200))
     expect_all_found(scene)
+
+
+def test_a_result_topic_that_goes_away_stops_the_line_until_it_is_back(make_scene):
+    scene = make_scene(**QUICK)
+    service = scene.service()
+    scene.topics.delete(scene.results_topic)
+    scene.put(small(200))
+    assert "kafka" in service.wait_not_ready(scene.results_topic)
+    assert any(scene.results_topic in str(entry) for entry in service.log_lines() if entry["level"] in ("warn", "error"))
+    scene.topics.create(scene.results_topic, 4)
+    expect_all_found(scene)
+    service.wait_ready()
 
 
 def test_a_topic_is_never_created_by_the_service(make_scene):
