@@ -529,6 +529,20 @@ static void refuses_what_does_not_go_together(void **state)
 			"to far unencrypted; use https://, or set care360.allow_plain_http to "
 			"true\n"},
 		{"care360 = { base_url = \"http://far:80/x\"; allow_plain_http = true; };", ""},
+		{"care360 = { base_url = \"http://10.0.0.1\"; };",
+			"FILE:1: care360.base_url: http:// would send patient data and the API key "
+			"to 10.0.0.1 unencrypted; use https://, or set care360.allow_plain_http to "
+			"true\n"},
+		{"care360 = { base_url = \"http://[2001:db8::1]\"; };",
+			"FILE:1: care360.base_url: http:// would send patient data and the API key "
+			"to 2001:db8::1 unencrypted; use https://, or set care360.allow_plain_http "
+			"to true\n"},
+		/* Nothing follows from a value that was refused, or from half a file. */
+		{"kafka = { brokers = \"far:1\"; allow_plaintext = \"yes\"; };",
+			"FILE:1: kafka.allow_plaintext: must be true or false, not a text\n"},
+		{"kafka = { brokers = \"far:1\"; };\nlog = { level = \"info",
+			"FILE:2: log.level: the text that begins on this line is not closed; put a "
+			"\" at its end\n"},
 		{"retry = { max_backoff_ms = 50; };",
 			"FILE:1: retry.initial_backoff_ms: is 100, more than retry.max_backoff_ms, "
 			"which is 50\n"},
