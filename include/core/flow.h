@@ -114,7 +114,8 @@ bool flow_may_resend(struct flow *flow, struct lookup *lookup, int64_t now);
  * partition (see the contract, "Drain"). Step one: starts nothing any more; ret_highest is the
  * highest offset of that source whose look-up was started or whose result was handed out; -1 where
  * none was. Until step two, flow_frozen() is true, and neither events nor replies may be given to
- * the flow: they could bring results to an end that lie above the cut.
+ * the flow: they could bring results to an end that lie above the cut. Step two must follow, once
+ * for each step one; drains of several partitions may overlap.
  */
 void flow_drain_begin(struct flow *flow, const void *source, int64_t *ret_highest);
 

@@ -1,14 +1,15 @@
 /*
  * The gate: whether an API request may start now, shared by all flows of the process.
  *
- * Every request takes leave here and is reported back here. From the reports the gate learns how the API is: it
- * lowers and raises the limits, and stops the line where nothing but harm could come of going on:
- * refused credentials, a wrong endpoint, an API that is down or refuses everything. While the line is
- * stopped it gives leave to probes alone, one at a time; a documented reply sets the line going again.
+ * Every request takes leave here and is reported back here. From the reports the gate learns how
+ * the API is: it lowers and raises the limits, and stops the line where nothing but harm could come
+ * of going on: refused credentials, a wrong endpoint, an API that is down or refuses everything.
+ * While the line is stopped it gives leave to probes alone, one at a time; a documented reply sets
+ * the line going again.
  *
- * It also keeps the witness: the highest start number that got a documented reply. An attempt that failed counts
- * against its event only once the witness is above the attempt's own start number, for then another
- * request, which started later, proved that the API was not to blame.
+ * It also keeps the witness: the highest start number that got a documented reply. An attempt that
+ * failed counts against its event only once the witness is above the attempt's own start number,
+ * for then another request, which started later, proved that the API was not to blame.
  *
  * Safe from any thread if the options bring a lock; times never run backwards for one caller.
  */
@@ -89,8 +90,14 @@ struct gate;
 struct gate *gate_new(const struct gate_options *options, int64_t now, struct error *err);
 void gate_free(struct gate *gate);
 
-/* Asks leave to start one request. GO and PROBE must be followed by gate_end(). */
+/*
+ * Asks leave to start one request. GO and PROBE must be followed by gate_end(). A flow that was
+ * told to wait must ask again when woken, or withdraw: room is kept for it meanwhile.
+ */
 void gate_ask(struct gate *gate, unsigned flow, int64_t now, struct gate_leave *ret_leave);
+
+/* A flow that was told to wait has nothing to start any more. */
+void gate_withdraw(struct gate *gate, unsigned flow, int64_t now);
 
 /*
  * Asks leave to send the request `start` once more, because its connection was closed under it.
@@ -105,10 +112,15 @@ bool gate_ask_again(struct gate *gate, uint64_t start, int64_t now, uint64_t *re
 bool gate_end(struct gate *gate, unsigned flow, uint64_t start, enum gate_sign sign, int64_t now,
 	struct gate_view *ret_view);
 
-/* An event used all its attempts and nobody disproved them: the API is to blame. Stops the line. */
-void gate_stop_undisproved(struct gate *gate, int64_t now, struct gate_view *ret_view);
+/* An event of that flow used all its attempts and nobody disproved them: the API is to blame. Stops
+ * the line. */
+void gate_stop_undisproved(
+	struct gate *gate, unsigned flow, int64_t now, struct gate_view *ret_view);
 
 void gate_look(struct gate *gate, struct gate_view *ret_view);
+
+/* What the witness was when the line stopped for the `stop`-th time; 0 where that is long ago. */
+uint64_t gate_witness_at_stop(struct gate *gate, uint64_t stop);
 
 /* Kafka cannot be used, or can be used again: no leave at all meanwhile, not for probes either. */
 void gate_set_kafka_fine(struct gate *gate, bool fine, int64_t now);
@@ -125,12 +137,12 @@ void gate_set_options(struct gate *gate, const struct gate_options *options, int
 /* What people and metrics see of it. */
 struct gate_state {
 	enum stop_cause cause;
-	int64_t stopped_at;       /* when it stopped; meaningless where it runs */
-	int64_t next_probe_at;    /* TIME_NEVER where no probe would help, or one is under way */
+	int64_t stopped_at;    /* when it stopped; meaningless where it runs */
+	int64_t next_probe_at; /* TIME_NEVER where no probe would help, or one is under way */
 	uint64_t stops;
-	uint64_t started;         /* requests that were given leave so far */
+	uint64_t started; /* requests that were given leave so far */
 	unsigned in_flight;
-	unsigned in_flight_limit; /* in force now */
+	unsigned in_flight_limit;         /* in force now */
 	double requests_per_second_limit; /* in force now; 0: none */
 };
 

@@ -147,28 +147,13 @@ bool flow_add(struct flow *flow, struct event *event, struct error *err)
 	return true;
 }
 
-/* Judges look-ups whose delay is over, and puts those that may be tried again among the ready ones.
- */
 static void wake_delayed(struct flow *flow, int64_t now)
 {
 	struct timer *timer;
 	while ((timer = timers_first(&flow->delayed)) != NULL && timer->at <= now) {
 		struct lookup *lookup = lookup_of_timer(timer);
 		flow_take_out(flow, lookup);
-		struct gate_view view;
-		gate_look(flow->gate, &view);
-		switch (lookup_judge(lookup, flow->options.max_attempts, &view)) {
-		case JUDGED_GUILTY:
-			flow_give_up(flow, lookup);
-			break;
-		case JUDGED_UNPROVEN:
-		case JUDGED_UNDISPROVED:
-			flow_blame_api(flow, lookup, now);
-			break;
-		case JUDGED_OPEN:
-			flow_make_ready(flow, lookup, false);
-			break;
-		}
+		flow_settle(flow, lookup, now);
 	}
 }
 
@@ -184,45 +169,79 @@ static int64_t not_before(const struct lookup *lookup)
 }
 
 /*
- * Ends a ready look-up whose last attempts were disproved while it waited: those that were left
- * when the line stopped may be all it had.
+ * Whether a ready look-up is still to be asked for. What was disproved while it waited may have
+ * used up its attempts; while the line is stopped it may serve as a probe even so.
  */
-static bool found_guilty(struct flow *flow, struct lookup *lookup)
+static bool is_open(struct flow *flow, struct lookup *lookup)
 {
-	if (lookup->undisproved_count == 0)
-		return false;
+	if (lookup_attempts(lookup) == 0)
+		return true;
 	struct gate_view view;
 	gate_look(flow->gate, &view);
-	if (lookup_judge(lookup, flow->options.max_attempts, &view) != JUDGED_GUILTY)
-		return false;
-	flow_take_out(flow, lookup);
-	flow_give_up(flow, lookup);
-	return true;
+	enum judgement judgement = flow_judge(flow, lookup, &view);
+	return judgement == JUDGED_OPEN || (judgement != JUDGED_GUILTY && view.cause != STOP_NONE);
 }
 
-/*
- * The next look-up that may start now, but for the gate's leave. While the line is stopped, one
- * that waits out its backoff may serve as a probe.
- */
-static struct lookup *next_ready(struct flow *flow, int64_t now)
+/* The first of a ready list that may start now; puts aside those before it that may not. */
+static struct lookup *first_ready(struct flow *flow, struct lookup **list, int64_t now)
 {
-	while (flow->ready != NULL) {
-		struct lookup *lookup = flow->ready;
-		if (found_guilty(flow, lookup))
-			continue;
+	while (*list != NULL) {
+		struct lookup *lookup = *list;
 		int64_t time = not_before(lookup);
-		if (time <= now)
+		bool open = is_open(flow, lookup);
+		if (open && time <= now)
 			return lookup;
 		flow_take_out(flow, lookup);
-		flow_delay(flow, lookup, time);
+		if (open)
+			flow_delay(flow, lookup, time);
+		else
+			flow_settle(flow, lookup, now);
 	}
+	return NULL;
+}
+
+/* While the line is stopped, a look-up that waits out its backoff may serve as a probe. */
+static struct lookup *first_delayed(const struct flow *flow, int64_t now)
+{
 	struct timer *timer = timers_first(&flow->delayed);
 	if (timer == NULL)
 		return NULL;
 	struct lookup *lookup = lookup_of_timer(timer);
-	struct gate_view view;
-	gate_look(flow->gate, &view);
-	return view.cause != STOP_NONE && not_before(lookup) <= now ? lookup : NULL;
+	return not_before(lookup) <= now ? lookup : NULL;
+}
+
+/*
+ * The next probe: one that never failed says most about the API, and the one that stopped the line
+ * least.
+ */
+static struct lookup *next_probe(struct flow *flow, uint64_t stops, int64_t now)
+{
+	struct lookup *lookup = first_ready(flow, &flow->fresh, now);
+	if (lookup != NULL)
+		return lookup;
+	lookup = first_ready(flow, &flow->again, now);
+	if (lookup != NULL && lookup->stopped == stops && lookup->next != NULL) {
+		flow_take_out(flow, lookup);
+		flow_make_ready(flow, lookup, true);
+		lookup = first_ready(flow, &flow->again, now);
+	}
+	if (lookup != NULL && lookup->stopped != stops)
+		return lookup;
+	struct lookup *delayed = first_delayed(flow, now);
+	return delayed != NULL ? delayed : lookup;
+}
+
+/* The next look-up that may start now, but for the gate's leave: those that failed come first. */
+static struct lookup *next_ready(struct flow *flow, int64_t now)
+{
+	if (flow->again != NULL || flow->delayed.count > 0) {
+		struct gate_view view;
+		gate_look(flow->gate, &view);
+		if (view.cause != STOP_NONE)
+			return next_probe(flow, view.stops, now);
+	}
+	struct lookup *lookup = first_ready(flow, &flow->again, now);
+	return lookup != NULL ? lookup : first_ready(flow, &flow->fresh, now);
 }
 
 static void begin(struct flow *flow, struct lookup *lookup, const struct gate_leave *leave)
@@ -241,7 +260,7 @@ static void begin(struct flow *flow, struct lookup *lookup, const struct gate_le
 static enum flow_kind wait_for(
 	const struct flow *flow, int64_t until, struct flow_action *ret_action)
 {
-	struct timer *timer = timers_first(&flow->delayed);
+	struct timer *timer = flow->frozen > 0 ? NULL : timers_first(&flow->delayed);
 	if (timer != NULL && timer->at < until)
 		until = timer->at;
 	*ret_action = (struct flow_action){.until = until};
@@ -250,19 +269,26 @@ static enum flow_kind wait_for(
 
 enum flow_kind flow_next(struct flow *flow, int64_t now, struct flow_action *ret_action)
 {
-	wake_delayed(flow, now);
-	struct lookup *lookup = flow->frozen ? NULL : next_ready(flow, now);
+	struct lookup *lookup = NULL;
+	if (flow->frozen == 0) {
+		wake_delayed(flow, now);
+		lookup = next_ready(flow, now);
+	}
 	if (flow->finished != NULL) {
 		struct event *event = flow->finished;
 		DL_DELETE(flow->finished, event);
 		*ret_action = (struct flow_action){.event = event};
 		return FLOW_PUBLISH;
 	}
-	if (lookup == NULL)
+	if (lookup == NULL) {
+		if (flow->waits)
+			gate_withdraw(flow->gate, flow->options.number, now);
+		flow->waits = false;
 		return wait_for(flow, TIME_NEVER, ret_action);
-
+	}
 	struct gate_leave leave;
 	gate_ask(flow->gate, flow->options.number, now, &leave);
+	flow->waits = leave.kind == GATE_WAIT;
 	if (leave.kind == GATE_WAIT)
 		return wait_for(flow, leave.until, ret_action);
 	begin(flow, lookup, &leave);

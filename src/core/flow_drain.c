@@ -4,14 +4,22 @@
 
 void flow_drain_begin(struct flow *flow, const void *source, int64_t *ret_highest)
 {
-	flow->frozen = true;
+	flow->frozen++;
 	const struct source *found = flow_find_source(flow, source);
 	*ret_highest = found == NULL ? -1 : found->highest;
 }
 
 bool flow_frozen(const struct flow *flow)
 {
-	return flow->frozen;
+	return flow->frozen > 0;
+}
+
+/* Moves an event from the list that it is in to the end of another. */
+static void move(struct event **from, struct event *event, struct event **to)
+{
+	if (*from != NULL)
+		DL_DELETE(*from, event);
+	DL_APPEND(*to, event);
 }
 
 /* Takes out the events of a source above an offset, and forgets the source with its last event. */
@@ -27,8 +35,7 @@ static struct event *drop_above(struct flow *flow, const void *identity, int64_t
 		if (event->record.offset <= cut)
 			continue;
 		flow_detach(flow, event);
-		DL_DELETE(source->held, event);
-		DL_APPEND(dropped, event);
+		move(&source->held, event, &dropped);
 	}
 	source->closed = true;
 	flow_drop_source_if_over(flow, source);
@@ -37,12 +44,18 @@ static struct event *drop_above(struct flow *flow, const void *identity, int64_t
 
 struct event *flow_drain_cut(struct flow *flow, const void *source, int64_t cut)
 {
-	flow->frozen = false;
+	flow->frozen--;
 	return drop_above(flow, source, cut);
 }
 
 struct event *flow_abandon(struct flow *flow, const void *source)
 {
-	flow->frozen = false;
-	return drop_above(flow, source, -1);
+	struct event *dropped = drop_above(flow, source, -1);
+	struct event *event;
+	struct event *next;
+	DL_FOREACH_SAFE (flow->finished, event, next) {
+		if (event->source == source)
+			move(&flow->finished, event, &dropped);
+	}
+	return dropped;
 }

@@ -38,9 +38,35 @@ void flow_give_up(struct flow *flow, struct lookup *lookup)
 void flow_blame_api(struct flow *flow, struct lookup *lookup, int64_t now)
 {
 	struct gate_view view;
-	gate_stop_undisproved(flow->gate, now, &view);
-	lookup_give_back(lookup, flow->options.max_attempts > 1, &view);
+	gate_stop_undisproved(flow->gate, flow->options.number, now, &view);
+	lookup_stopped_line(lookup, flow->options.max_attempts, &view);
 	flow_make_ready(flow, lookup, true);
+}
+
+enum judgement flow_judge(struct flow *flow, struct lookup *lookup, const struct gate_view *view)
+{
+	if (lookup->undisproved_count > 0 && lookup->stops != view->stops)
+		lookup_forgive(lookup, flow->options.max_attempts,
+			gate_witness_at_stop(flow->gate, lookup->stops + 1), view);
+	return lookup_judge(lookup, flow->options.max_attempts, view);
+}
+
+void flow_settle(struct flow *flow, struct lookup *lookup, int64_t now)
+{
+	struct gate_view view;
+	gate_look(flow->gate, &view);
+	switch (flow_judge(flow, lookup, &view)) {
+	case JUDGED_GUILTY:
+		flow_give_up(flow, lookup);
+		break;
+	case JUDGED_UNPROVEN:
+	case JUDGED_UNDISPROVED:
+		flow_blame_api(flow, lookup, now);
+		break;
+	case JUDGED_OPEN:
+		flow_make_ready(flow, lookup, false);
+		break;
+	}
 }
 
 static enum gate_sign sign_of(const struct verdict *verdict)
@@ -87,8 +113,10 @@ static void back_off(struct flow *flow, struct lookup *lookup, unsigned failures
 static void on_failed_attempt(struct flow *flow, struct lookup *lookup, bool unclassified,
 	const struct gate_view *view, int64_t now)
 {
-	lookup_failed(lookup, unclassified, view);
-	switch (lookup_judge(lookup, flow->options.max_attempts, view)) {
+	/* A probe of the event that stopped the line may come on top of all its attempts. */
+	if (flow_judge(flow, lookup, view) == JUDGED_OPEN)
+		lookup_failed(lookup, unclassified, view);
+	switch (flow_judge(flow, lookup, view)) {
 	case JUDGED_GUILTY:
 		flow_give_up(flow, lookup);
 		break;
@@ -110,11 +138,11 @@ static void on_setback(struct flow *flow, struct lookup *lookup, const struct ve
 	bool attempt = verdict->kind == VERDICT_FAILED || verdict->kind == VERDICT_ENDPOINT;
 	lookup->refusals = attempt ? 0 : lookup->refusals + 1;
 	if (stopped_line) {
-		/* A wrong endpoint may be this event's own: its attempt stays, for another's reply
-		 * to disprove. */
-		lookup_give_back(lookup, false, view);
-		if (verdict->kind == VERDICT_ENDPOINT)
-			lookup_failed(lookup, false, view);
+		/* The failure may be this event's own: it stays on record, for another's reply to
+		 * disprove. Else events that stop the line again and again would never end. */
+		if (flow_judge(flow, lookup, view) == JUDGED_OPEN && attempt)
+			lookup_failed(lookup, verdict->unclassified, view);
+		lookup_stopped_line(lookup, flow->options.max_attempts, view);
 		flow_make_ready(flow, lookup, true);
 	} else if (view->cause != STOP_NONE) {
 		/* It failed for the stop's cause: no attempt. A probe that failed lets the others
@@ -134,16 +162,21 @@ static void count_setback(struct flow *flow, struct lookup *lookup, const struct
 	lookup->retrying = true;
 }
 
-/* Counts the attempts that others disproved so far: the look-up's own reply is not to be among
- * them.
- */
-static void count_disproved(const struct flow *flow, struct lookup *lookup)
+/* Counts the attempts that others disproved so far: the look-up's own reply is no witness. */
+static void judge_by_others(struct flow *flow, struct lookup *lookup)
 {
+	struct gate_view view;
 	if (lookup->undisproved_count == 0)
 		return;
-	struct gate_view view;
 	gate_look(flow->gate, &view);
-	lookup_judge(lookup, flow->options.max_attempts, &view);
+	flow_judge(flow, lookup, &view);
+}
+
+/* The attempts that count, an answered one among them. A probe may come on top of all others. */
+static unsigned attempts_with_this(const struct flow *flow, const struct lookup *lookup)
+{
+	unsigned max = flow->options.max_attempts;
+	return lookup->counted < max ? lookup->counted + 1 : max;
 }
 
 bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *reply, int64_t now,
@@ -153,7 +186,7 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 	struct gate_view view;
 	reply_classify(reply, flow->reply_reader, &verdict);
 	flow->counters.unclassified_replies += verdict.unclassified ? 1 : 0;
-	count_disproved(flow, lookup);
+	judge_by_others(flow, lookup);
 	bool stopped_line = gate_end(
 		flow->gate, flow->options.number, lookup->start, sign_of(&verdict), now, &view);
 	flow_take_out(flow, lookup);
@@ -167,12 +200,14 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 			.message = verdict.message,
 			.http_status = reply->status,
 			.documented_code = verdict.documented_code,
-			.attempts = lookup->counted + 1,
+			.attempts = attempts_with_this(flow, lookup),
 		};
 		return conclude(flow, lookup, &outcome,
 			verdict.kind == VERDICT_FOUND ? verdict.case_id : NULL, err);
 	}
-	lookup->failure = (struct failure){verdict.reason, reply->status, verdict.documented_code};
+	if (verdict.kind == VERDICT_FAILED || verdict.kind == VERDICT_ENDPOINT)
+		lookup->failure =
+			(struct failure){verdict.reason, reply->status, verdict.documented_code};
 	count_setback(flow, lookup, &verdict);
 	heed_retry_after(lookup, retry_after_parse(reply->retry_after, wall_ms), now);
 	on_setback(flow, lookup, &verdict, stopped_line, &view, now);
@@ -182,12 +217,14 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 bool flow_may_resend(struct flow *flow, struct lookup *lookup, int64_t now)
 {
 	uint64_t start;
-	if (lookup_attempts(lookup) + 1 >= flow->options.max_attempts ||
-		!gate_ask_again(flow->gate, lookup->start, now, &start))
-		return false;
 	struct gate_view view;
 	gate_look(flow->gate, &view);
+	if (flow_judge(flow, lookup, &view) != JUDGED_OPEN ||
+		lookup_attempts(lookup) + 1 >= flow->options.max_attempts ||
+		!gate_ask_again(flow->gate, lookup->start, now, &start))
+		return false;
 	lookup_failed(lookup, false, &view);
+	lookup->failure = (struct failure){.reason = REASON_API_UNAVAILABLE};
 	lookup->start = start;
 	flow->counters.retries[RETRY_CONNECT]++;
 	return true;

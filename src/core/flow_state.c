@@ -53,10 +53,16 @@ void flow_reach(struct source *source, int64_t offset)
 		source->highest = offset;
 }
 
+/* The list of a ready look-up: `retrying` changes only while it is under way. */
+static struct lookup **ready_list(struct flow *flow, const struct lookup *lookup)
+{
+	return lookup->retrying ? &flow->again : &flow->fresh;
+}
+
 void flow_take_out(struct flow *flow, struct lookup *lookup)
 {
 	if (lookup->state == LOOKUP_READY)
-		DL_DELETE(flow->ready, lookup);
+		DL_DELETE(*ready_list(flow, lookup), lookup);
 	if (lookup->state == LOOKUP_DELAYED)
 		timers_remove(&flow->delayed, &lookup->timer);
 	if (lookup->state == LOOKUP_UNDER_WAY)
@@ -131,9 +137,9 @@ void flow_make_ready(struct flow *flow, struct lookup *lookup, bool behind)
 {
 	lookup->state = LOOKUP_READY;
 	if (behind)
-		DL_APPEND(flow->ready, lookup);
+		DL_APPEND(*ready_list(flow, lookup), lookup);
 	else
-		DL_PREPEND(flow->ready, lookup);
+		DL_PREPEND(*ready_list(flow, lookup), lookup);
 }
 
 void flow_delay(struct flow *flow, struct lookup *lookup, int64_t until)

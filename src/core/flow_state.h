@@ -45,13 +45,15 @@ struct flow {
 	struct lanes lanes;
 	struct lookup *joinable; /* by identity: look-ups that never started */
 	struct buffer scratch;
-	struct lookup *ready;
+	struct lookup *fresh; /* ready, never failed */
+	struct lookup *again; /* ready, failed before */
 	struct lookup *under_way;
 	struct timers delayed;
 	struct event *finished;
 
-	bool frozen; /* between the two steps of a drain: nothing starts */
-	size_t held; /* events */
+	unsigned frozen; /* drains between their two steps: nothing starts or ends meanwhile */
+	bool waits;      /* the gate told it to wait, and keeps room for it */
+	size_t held;     /* events */
 	size_t lookups;
 	size_t retrying; /* look-ups */
 	struct flow_counters counters;
@@ -93,6 +95,13 @@ void flow_detach(struct flow *flow, struct event *event);
 /* Hands over an event that has its outcome, and those behind it in its lane that waited only for
  * it. */
 void flow_finish(struct flow *flow, struct event *event);
+
+/* Judges a look-up by what its attempts have shown so far, and by what stops of the line forgave.
+ */
+enum judgement flow_judge(struct flow *flow, struct lookup *lookup, const struct gate_view *view);
+
+/* Judges a loose look-up that failed before, and puts it where it belongs. */
+void flow_settle(struct flow *flow, struct lookup *lookup, int64_t now);
 
 /* The attempts that counted have shown that the event itself is at fault: ends a loose look-up so.
  */

@@ -13,10 +13,15 @@
 /* How long the flow that probed last leaves the next probe to the others. */
 #define PROBE_TURN_NS (20 * NS_PER_MS)
 
+/* The last stops that are remembered. */
+#define STOPS_KEPT 64
+
 /* What the gate knows of one flow. */
 struct seat {
 	unsigned in_flight;
-	bool waiting; /* it was told to wait until woken */
+	uint64_t last_start;
+	bool waiting; /* it was told to wait, and has something to start since */
+	bool woken;   /* and was woken, but has not asked again yet */
 };
 
 struct gate {
@@ -34,6 +39,7 @@ struct gate {
 	bool kafka_fine;
 	bool has_key;
 	uint64_t stops;
+	uint64_t witness_at[STOPS_KEPT]; /* what the witness was at each of the last stops */
 	int64_t stopped_at;
 	uint64_t go_after; /* a documented reply to a later start than this sets the line going */
 	int64_t refusing_since; /* nothing but refusals since then; -1: not so */
@@ -117,9 +123,10 @@ static struct gate_view view_of(const struct gate *gate)
 
 static void wake_flow(struct gate *gate, unsigned flow)
 {
-	if (!gate->seats[flow].waiting)
+	struct seat *seat = &gate->seats[flow];
+	if (!seat->waiting || seat->woken)
 		return;
-	gate->seats[flow].waiting = false;
+	seat->woken = true;
 	if (gate->options.wake != NULL)
 		gate->options.wake(gate->options.context, flow);
 }
@@ -130,13 +137,23 @@ static void wake_all(struct gate *gate)
 		wake_flow(gate, i);
 }
 
-/* Room came free: the waiting flow that has least under way goes first. */
+/* Who goes first: the flow that has least under way; of two alike the one that waited longest. */
+static bool goes_first(const struct seat *a, const struct seat *b)
+{
+	return a->in_flight < b->in_flight ||
+	       (a->in_flight == b->in_flight && a->last_start < b->last_start);
+}
+
+/*
+ * There is room: wakes the waiting flow that goes first. A flow that was woken either asks or
+ * withdraws, and passes on here what it leaves, so that no wake-up is lost.
+ */
 static void wake_neediest(struct gate *gate)
 {
 	const struct seat *neediest = NULL;
 	for (unsigned i = 0; i < gate->options.flows; i++) {
 		const struct seat *seat = &gate->seats[i];
-		if (seat->waiting && (neediest == NULL || seat->in_flight < neediest->in_flight))
+		if (seat->waiting && (neediest == NULL || goes_first(seat, neediest)))
 			neediest = seat;
 	}
 	if (neediest != NULL)
@@ -155,50 +172,60 @@ static unsigned limit_now(const struct gate *gate, int64_t now)
 	return ramp < limit ? ramp : limit;
 }
 
-/*
- * Whether other flows that wait have less than their even share, while this one has it: then
- * the room that is left is theirs.
- */
+/* Whether another flow waits that goes first, and has less than its even share. */
 static bool others_first(const struct gate *gate, unsigned flow, unsigned limit)
 {
 	unsigned share = (limit + gate->options.flows - 1) / gate->options.flows;
-	if (gate->options.flows == 1 || gate->seats[flow].in_flight < share)
-		return false;
-	for (unsigned i = 0; i < gate->options.flows; i++)
-		if (i != flow && gate->seats[i].waiting && gate->seats[i].in_flight < share)
+	for (unsigned i = 0; i < gate->options.flows; i++) {
+		const struct seat *seat = &gate->seats[i];
+		if (i != flow && seat->waiting && seat->in_flight < share &&
+			goes_first(seat, &gate->seats[flow]))
 			return true;
+	}
 	return false;
 }
 
 static struct gate_leave wait_until(struct gate *gate, unsigned flow, int64_t until)
 {
 	gate->seats[flow].waiting = true;
+	gate->seats[flow].woken = false;
 	return (struct gate_leave){.kind = GATE_WAIT, .until = until};
 }
 
 static struct gate_leave start_one(struct gate *gate, unsigned flow, bool probe)
 {
 	gate->seats[flow].waiting = false;
+	gate->seats[flow].woken = false;
 	gate->seats[flow].in_flight++;
 	gate->in_flight++;
 	gate->last_start++;
+	gate->seats[flow].last_start = gate->last_start;
 	return (struct gate_leave){.kind = probe ? GATE_PROBE : GATE_GO, .start = gate->last_start};
+}
+
+/* When to ask again for room: while the line comes back it appears with time, too. */
+static int64_t room_at(const struct gate *gate, int64_t now)
+{
+	return now - gate->ramp_from < RAMP_NS ? now + NS_PER_MS : TIME_NEVER;
 }
 
 static struct gate_leave ask_running(struct gate *gate, unsigned flow, int64_t now)
 {
 	unsigned limit = limit_now(gate, now);
-	if (gate->in_flight >= limit) {
-		/* While the line comes back, room appears with time and not only with replies. */
-		bool rising = now - gate->ramp_from < RAMP_NS;
-		return wait_until(gate, flow, rising ? now + NS_PER_MS : TIME_NEVER);
+	if (gate->in_flight >= limit)
+		return wait_until(gate, flow, room_at(gate, now));
+	if (others_first(gate, flow, limit)) {
+		struct gate_leave wait = wait_until(gate, flow, room_at(gate, now));
+		wake_neediest(gate);
+		return wait;
 	}
-	if (others_first(gate, flow, limit))
-		return wait_until(gate, flow, TIME_NEVER);
 	int64_t until = limiter_take(&gate->limiter, now);
 	if (until != 0)
 		return wait_until(gate, flow, until);
-	return start_one(gate, flow, false);
+	struct gate_leave given = start_one(gate, flow, false);
+	if (gate->in_flight < limit)
+		wake_neediest(gate);
+	return given;
 }
 
 static bool other_waits(const struct gate *gate, unsigned flow)
@@ -211,7 +238,7 @@ static bool other_waits(const struct gate *gate, unsigned flow)
 
 static struct gate_leave ask_stopped(struct gate *gate, unsigned flow, int64_t now)
 {
-	if (gate->probe != 0)
+	if (gate->probe != 0 || gate->in_flight >= gate->options.in_flight)
 		return wait_until(gate, flow, TIME_NEVER);
 	int64_t turn = gate->next_probe_at;
 	if (flow == gate->last_prober && other_waits(gate, flow))
@@ -239,6 +266,16 @@ void gate_ask(struct gate *gate, unsigned flow, int64_t now, struct gate_leave *
 	leave(gate);
 }
 
+void gate_withdraw(struct gate *gate, unsigned flow, int64_t now)
+{
+	enter(gate);
+	gate->seats[flow].waiting = false;
+	gate->seats[flow].woken = false;
+	if (visible_cause(gate) != STOP_NONE || gate->in_flight < limit_now(gate, now))
+		wake_neediest(gate);
+	leave(gate);
+}
+
 bool gate_ask_again(struct gate *gate, uint64_t start, int64_t now, uint64_t *ret_start)
 {
 	enter(gate);
@@ -251,11 +288,17 @@ bool gate_ask_again(struct gate *gate, uint64_t start, int64_t now, uint64_t *re
 	return fine;
 }
 
-/* Stops the line; a documented reply to a start later than go_after sets it going again. */
-static void stop(struct gate *gate, enum stop_cause cause, uint64_t go_after, int64_t now)
+/*
+ * Stops the line; a documented reply to a start later than go_after sets it going again. The flow
+ * that stopped it lets the others probe first: its event may be the one at fault.
+ */
+static void stop(
+	struct gate *gate, unsigned flow, enum stop_cause cause, uint64_t go_after, int64_t now)
 {
+	gate->last_prober = flow;
 	gate->cause = cause;
 	gate->stops++;
+	gate->witness_at[gate->stops % STOPS_KEPT] = gate->witness;
 	gate->stopped_at = now;
 	gate->go_after = go_after;
 	gate->next_probe_at = now;
@@ -283,35 +326,38 @@ static void on_documented(struct gate *gate, uint64_t start, int64_t now)
 		go(gate, now);
 }
 
-static void on_failed(struct gate *gate, int64_t now)
+static void on_failed(struct gate *gate, unsigned flow, int64_t now)
 {
 	gate->refusing_since = -1;
 	breaker_count(&gate->breaker, true, now);
 	if (gate->cause == STOP_NONE && breaker_tripped(&gate->breaker, now))
-		stop(gate, STOP_API_DOWN, gate->last_start, now);
+		stop(gate, flow, STOP_API_DOWN, gate->last_start, now);
 }
 
-static void on_refused(struct gate *gate, uint64_t start, int64_t now)
+static void on_refused(struct gate *gate, unsigned flow, uint64_t start, int64_t now)
 {
 	limiter_refused(&gate->limiter, start, gate->last_start);
 	if (gate->refusing_since < 0)
 		gate->refusing_since = now;
 	if (gate->cause == STOP_NONE && now - gate->refusing_since >= gate->options.window_ns)
-		stop(gate, STOP_RATE_LIMITED, gate->last_start, now);
+		stop(gate, flow, STOP_RATE_LIMITED, gate->last_start, now);
 }
 
 /*
  * A reply that says something of the whole API, not of its event: unless a request that started
  * later was answered as documented, which disproves it.
  */
-static void on_refusal_of_all(struct gate *gate, enum stop_cause cause, uint64_t start, int64_t now)
+static void on_refusal_of_all(
+	struct gate *gate, unsigned flow, enum stop_cause cause, uint64_t start, int64_t now)
 {
 	if (start < gate->witness)
 		return;
 	gate->refusing_since = -1;
 	/* The key is never one event's fault: wait for a probe. A wrong endpoint can be. */
 	if (gate->cause == STOP_NONE)
-		stop(gate, cause, cause == STOP_CREDENTIALS ? gate->last_start : start, now);
+		stop(gate, flow, cause, cause == STOP_CREDENTIALS ? gate->last_start : start, now);
+	else if (cause == STOP_CREDENTIALS && start == gate->probe)
+		gate->cause = cause; /* what people must know first, whatever stopped the line */
 	else if (cause == gate->cause && start > gate->go_after && start != gate->probe)
 		gate->go_after = start;
 }
@@ -323,22 +369,22 @@ bool gate_end(struct gate *gate, unsigned flow, uint64_t start, enum gate_sign s
 	uint64_t stops = gate->stops;
 	gate->in_flight--;
 	gate->seats[flow].in_flight--;
-	gate->seats[flow].waiting = false; /* it asks again by itself, now that it has a reply */
+	gate->seats[flow].woken = true; /* it asks again by itself, now that it has a reply */
 	switch (sign) {
 	case SIGN_DOCUMENTED:
 		on_documented(gate, start, now);
 		break;
 	case SIGN_FAILED:
-		on_failed(gate, now);
+		on_failed(gate, flow, now);
 		break;
 	case SIGN_REFUSED:
-		on_refused(gate, start, now);
+		on_refused(gate, flow, start, now);
 		break;
 	case SIGN_CREDENTIALS:
-		on_refusal_of_all(gate, STOP_CREDENTIALS, start, now);
+		on_refusal_of_all(gate, flow, STOP_CREDENTIALS, start, now);
 		break;
 	case SIGN_ENDPOINT:
-		on_refusal_of_all(gate, STOP_ENDPOINT, start, now);
+		on_refusal_of_all(gate, flow, STOP_ENDPOINT, start, now);
 		break;
 	case SIGN_NONE:
 		break;
@@ -354,11 +400,12 @@ bool gate_end(struct gate *gate, unsigned flow, uint64_t start, enum gate_sign s
 	return stopped;
 }
 
-void gate_stop_undisproved(struct gate *gate, int64_t now, struct gate_view *ret_view)
+void gate_stop_undisproved(
+	struct gate *gate, unsigned flow, int64_t now, struct gate_view *ret_view)
 {
 	enter(gate);
 	if (gate->cause == STOP_NONE)
-		stop(gate, STOP_API_DOWN, gate->last_start, now);
+		stop(gate, flow, STOP_API_DOWN, gate->last_start, now);
 	*ret_view = view_of(gate);
 	leave(gate);
 }
@@ -368,6 +415,15 @@ void gate_look(struct gate *gate, struct gate_view *ret_view)
 	enter(gate);
 	*ret_view = view_of(gate);
 	leave(gate);
+}
+
+uint64_t gate_witness_at_stop(struct gate *gate, uint64_t stop)
+{
+	enter(gate);
+	bool kept = stop <= gate->stops && gate->stops - stop < STOPS_KEPT;
+	uint64_t witness = kept ? gate->witness_at[stop % STOPS_KEPT] : 0;
+	leave(gate);
+	return witness;
 }
 
 void gate_set_kafka_fine(struct gate *gate, bool fine, int64_t now)

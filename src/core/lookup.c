@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-/* An answer to an unclassified reply is asked for once more, whatever max_attempts says. */
+/* After an unclassified reply the API is asked once more, however many attempts there may be. */
 #define UNCLASSIFIED_ATTEMPTS 2
 
 static struct bytes copy_to(char **place, struct bytes source)
@@ -66,28 +66,22 @@ unsigned lookup_attempts(const struct lookup *lookup)
 	return lookup->counted + lookup->undisproved_count;
 }
 
-/* Attempts from before the line last stopped are forgiven. */
-static void forgive(struct lookup *lookup, const struct gate_view *view)
-{
-	if (lookup->stops != view->stops)
-		lookup->undisproved_count = 0;
-	lookup->stops = view->stops;
-}
-
 void lookup_failed(struct lookup *lookup, bool unclassified, const struct gate_view *view)
 {
-	forgive(lookup, view);
+	lookup->stops = view->stops;
 	lookup->undisproved[lookup->undisproved_count++] =
 		(struct attempt){lookup->start, unclassified};
 }
 
-void lookup_give_back(struct lookup *lookup, bool keep_last, const struct gate_view *view)
+void lookup_stopped_line(struct lookup *lookup, unsigned max_attempts, const struct gate_view *view)
 {
 	unsigned count = lookup->undisproved_count;
-	if (keep_last && count > 0)
+	bool keep_last = count > 0 && (max_attempts > 1 || lookup->stopped != 0);
+	if (keep_last)
 		lookup->undisproved[0] = lookup->undisproved[count - 1];
-	lookup->undisproved_count = keep_last && count > 0 ? 1 : 0;
+	lookup->undisproved_count = keep_last ? 1 : 0;
 	lookup->stops = view->stops;
+	lookup->stopped = view->stops;
 }
 
 static bool guilty(const struct lookup *lookup, unsigned max_attempts)
@@ -96,15 +90,14 @@ static bool guilty(const struct lookup *lookup, unsigned max_attempts)
 	       lookup->counted_unclassified >= UNCLASSIFIED_ATTEMPTS;
 }
 
-enum judgement lookup_judge(
-	struct lookup *lookup, unsigned max_attempts, const struct gate_view *view)
+/* An attempt counts once another event's request, started later, was answered as documented. */
+static void count_disproved(struct lookup *lookup, unsigned max_attempts, uint64_t witness)
 {
-	forgive(lookup, view);
 	unsigned left = 0;
 	for (unsigned i = 0; i < lookup->undisproved_count; i++) {
 		struct attempt attempt = lookup->undisproved[i];
 		/* Once it is guilty no more attempts need to count. */
-		if (attempt.start >= view->witness || guilty(lookup, max_attempts)) {
+		if (attempt.start >= witness || guilty(lookup, max_attempts)) {
 			lookup->undisproved[left++] = attempt;
 			continue;
 		}
@@ -112,6 +105,20 @@ enum judgement lookup_judge(
 		lookup->counted_unclassified += attempt.unclassified ? 1 : 0;
 	}
 	lookup->undisproved_count = left;
+}
+
+void lookup_forgive(struct lookup *lookup, unsigned max_attempts, uint64_t witness_then,
+	const struct gate_view *view)
+{
+	count_disproved(lookup, max_attempts, witness_then);
+	lookup->undisproved_count = 0;
+	lookup->stops = view->stops;
+}
+
+enum judgement lookup_judge(
+	struct lookup *lookup, unsigned max_attempts, const struct gate_view *view)
+{
+	count_disproved(lookup, max_attempts, view->witness);
 	if (guilty(lookup, max_attempts))
 		return JUDGED_GUILTY;
 	if (lookup->undisproved_count >= max_attempts)

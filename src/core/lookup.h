@@ -19,8 +19,9 @@
 #include "timers.h"
 
 enum lookup_state {
-	LOOKUP_LOOSE,     /* in no list: in the hands of the function that works on it */
-	LOOKUP_READY,     /* in the flow's ready list: may start as soon as the gate gives leave */
+	LOOKUP_LOOSE, /* in no list: in the hands of the function that works on it */
+	LOOKUP_READY, /* in one of the flow's ready lists: may start as soon as the gate gives leave
+		       */
 	LOOKUP_DELAYED,   /* in the flow's timers */
 	LOOKUP_UNDER_WAY, /* sent; in the flow's list of those */
 };
@@ -52,6 +53,7 @@ struct lookup {
 	int64_t not_before; /* the API asked for no attempt before, not even a probe */
 	bool retrying;      /* it came back without an answer at least once */
 	unsigned refusals;  /* in a row */
+	uint64_t stopped;   /* which stop of the line, from 1, it caused last; 0: none */
 	unsigned counted;   /* attempts that were disproved */
 	unsigned counted_unclassified;
 	struct failure failure;
@@ -68,11 +70,23 @@ void lookup_free(struct lookup *lookup);
 /* What tells the customer of a request apart from all others, appended to `buffer`. */
 void lookup_identity(const struct request *request, struct buffer *buffer);
 
-/* Notes an attempt that failed now. There must be room: lookup_attempts() below max_attempts. */
+/* Notes an attempt that failed now. It was just judged JUDGED_OPEN, so that there is room. */
 void lookup_failed(struct lookup *lookup, bool unclassified, const struct gate_view *view);
 
-/* Gives back all undisproved attempts, but the last if `keep_last`: it stopped the line. */
-void lookup_give_back(struct lookup *lookup, bool keep_last, const struct gate_view *view);
+/*
+ * Its failure stopped the line: gives back all undisproved attempts but the last, which stays for
+ * another event's reply to disprove. Where there is but one attempt, the first stop gives back that
+ * one too, or an API that was down would be the event's own fault.
+ */
+void lookup_stopped_line(
+	struct lookup *lookup, unsigned max_attempts, const struct gate_view *view);
+
+/*
+ * The line has stopped since its attempts were noted, for the first time when the witness was
+ * `witness_then`: what was disproved by then counts, the others are given back.
+ */
+void lookup_forgive(struct lookup *lookup, unsigned max_attempts, uint64_t witness_then,
+	const struct gate_view *view);
 
 /* Failed attempts on record, counted and undisproved. */
 unsigned lookup_attempts(const struct lookup *lookup);
@@ -85,7 +99,7 @@ enum judgement {
 			      blame */
 };
 
-/* Counts what the witness disproved meanwhile, gives back what a stop forgave, and judges. */
+/* Counts what the witness disproved meanwhile, and judges. */
 enum judgement lookup_judge(
 	struct lookup *lookup, unsigned max_attempts, const struct gate_view *view);
 
