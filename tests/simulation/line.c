@@ -1,0 +1,235 @@
+/*
+ * Whether the line stops and goes as the contract has it: a second account of the rules, kept from
+ * what the model API answered, and compared with the gate's own word after every step.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "world.h"
+
+#define BUCKETS array_length(((struct line *)0)->ends)
+
+void line_start(struct world *world)
+{
+	world->line = (struct line){
+		.went_at = -NS_PER_S * 10,
+		.probed_at = -1,
+		.refusing_since = -1,
+		.tokens = 1,
+	};
+}
+
+static uint64_t starts_so_far(struct world *world)
+{
+	struct gate_state state;
+	gate_state(world->gate, world->now, &state);
+	return state.started;
+}
+
+static void count_end(struct world *world, bool failed)
+{
+	struct line *line = &world->line;
+	int64_t number = world->now / (world->plan.gate.window_ns / (int64_t)BUCKETS);
+	size_t i = (size_t)number % BUCKETS;
+	if (line->ends[i] != number) {
+		line->ends[i] = number;
+		line->end_total[i] = 0;
+		line->end_failed[i] = 0;
+	}
+	line->end_total[i]++;
+	line->end_failed[i] += failed ? 1 : 0;
+}
+
+static bool too_many_failed(const struct world *world)
+{
+	const struct line *line = &world->line;
+	int64_t number = world->now / (world->plan.gate.window_ns / (int64_t)BUCKETS);
+	unsigned total = 0;
+	unsigned failed = 0;
+	for (size_t i = 0; i < BUCKETS; i++) {
+		if (line->ends[i] <= number - (int64_t)BUCKETS)
+			continue;
+		total += line->end_total[i];
+		failed += line->end_failed[i];
+	}
+	return total >= world->plan.gate.min_requests &&
+	       failed * 100 >= total * world->plan.gate.failure_percent;
+}
+
+static void forget_ends(struct line *line)
+{
+	memset(line->ends, 0, sizeof(line->ends));
+	memset(line->end_total, 0, sizeof(line->end_total));
+	memset(line->end_failed, 0, sizeof(line->end_failed));
+}
+
+void line_new_limits(struct world *world)
+{
+	forget_ends(&world->line);
+	world->line.tokens = 1;
+	world->line.filled_at = world->now;
+}
+
+/* A stop forgives the attempts that nobody disproved so far. */
+static void forgive_all(struct world *world)
+{
+	for (size_t i = 0; i < world->held_count; i++) {
+		struct inquiry *inquiry = world->tales[world->held[i]]->inquiry;
+		if (inquiry == NULL)
+			continue;
+		for (size_t k = 0; k < inquiry->failed_count; k++) {
+			struct failed_attempt *failed = &inquiry->failed[k];
+			if (failed->start >= world->line.witness)
+				failed->forgiven = true;
+			else
+				failed->doubtful = true;
+		}
+	}
+}
+
+static void stop(struct world *world, enum stop_cause cause, uint64_t go_after)
+{
+	struct line *line = &world->line;
+	line->cause = cause;
+	line->stops++;
+	line->stopped_at = world->now;
+	line->go_after = go_after;
+	line->probed_at = -1;
+	line->refusing_since = -1;
+	forgive_all(world);
+	tell(world, "the line stops: %s", stop_cause_name(cause));
+}
+
+static void go(struct world *world)
+{
+	struct line *line = &world->line;
+	line->cause = STOP_NONE;
+	line->went_at = world->now;
+	line->under_way_then = (unsigned)world->call_count;
+	forget_ends(line);
+	tell(world, "the line goes");
+}
+
+static void on_answer(struct world *world, const struct call *call)
+{
+	struct line *line = &world->line;
+	if (call->start > line->witness)
+		line->witness = call->start;
+	line->refusing_since = -1;
+	count_end(world, false);
+	if (line->cause != STOP_NONE && call->start > line->go_after)
+		go(world);
+}
+
+static void on_failure(struct world *world)
+{
+	struct line *line = &world->line;
+	line->refusing_since = -1;
+	count_end(world, true);
+	if (line->cause == STOP_NONE && too_many_failed(world))
+		stop(world, STOP_API_DOWN, starts_so_far(world));
+}
+
+static void on_refusal(struct world *world)
+{
+	struct line *line = &world->line;
+	if (line->refusing_since < 0)
+		line->refusing_since = world->now;
+	if (line->cause == STOP_NONE &&
+		world->now - line->refusing_since >= world->plan.gate.window_ns)
+		stop(world, STOP_RATE_LIMITED, starts_so_far(world));
+}
+
+static void on_blow(struct world *world, const struct call *call, enum stop_cause cause)
+{
+	struct line *line = &world->line;
+	if (call->start < line->witness)
+		return;
+	line->refusing_since = -1;
+	if (line->cause == STOP_NONE)
+		stop(world, cause, cause == STOP_CREDENTIALS ? starts_so_far(world) : call->start);
+	else if (cause == STOP_CREDENTIALS && call->probe)
+		line->cause = cause;
+	else if (line->cause == cause && call->start > line->go_after && !call->probe)
+		line->go_after = call->start;
+}
+
+void line_end(struct world *world, const struct call *call)
+{
+	switch (call->answer.meaning) {
+	case MEANS_ANSWER:
+		on_answer(world, call);
+		break;
+	case MEANS_FAILURE:
+		on_failure(world);
+		break;
+	case MEANS_REFUSAL:
+		on_refusal(world);
+		break;
+	case MEANS_BAD_KEY:
+		on_blow(world, call, STOP_CREDENTIALS);
+		break;
+	case MEANS_WRONG_ENDPOINT:
+		on_blow(world, call, STOP_ENDPOINT);
+		break;
+	}
+}
+
+/* Whether a look-up used all its attempts while nobody disproved them all. */
+static bool is_undisproved(const struct world *world, const struct inquiry *inquiry)
+{
+	unsigned count = 0;
+	unsigned undisproved = 0;
+	for (size_t i = 0; i < inquiry->failed_count; i++) {
+		const struct failed_attempt *failed = &inquiry->failed[i];
+		count += failed->forgiven ? 0 : 1;
+		undisproved += !failed->forgiven && failed->start >= world->line.witness;
+	}
+	return inquiry->lookup == NULL && undisproved > 0 && count >= world->plan.flow.max_attempts;
+}
+
+/*
+ * The line stopped because of an event that failed all its attempts: there must be one, and its
+ * last attempt stays on record, but for the first time where there is only one attempt.
+ */
+static void stop_undisproved(struct world *world, unsigned worker)
+{
+	struct inquiry *blamed[64];
+	size_t count = 0;
+	for (size_t i = 0; i < world->held_count; i++) {
+		struct inquiry *inquiry = world->tales[world->held[i]]->inquiry;
+		if (inquiry != NULL && inquiry->worker == worker && count < array_length(blamed) &&
+			is_undisproved(world, inquiry))
+			blamed[count++] = inquiry;
+	}
+	if (count == 0)
+		broken(world, "the line stopped without a cause");
+	stop(world, STOP_API_DOWN, world->line.starts);
+	for (size_t i = 0; i < count; i++) {
+		struct failed_attempt *last = &blamed[i]->failed[blamed[i]->failed_count - 1];
+		if (world->plan.flow.max_attempts > 1 || blamed[i]->stopped_line)
+			last->forgiven = false;
+	}
+	for (size_t i = 0; i < count; i++)
+		blamed[i]->stopped_line = true;
+}
+
+void line_compare(struct world *world, unsigned worker)
+{
+	struct gate_state state;
+	gate_state(world->gate, world->now, &state);
+	if (state.stops == world->line.stops + 1)
+		stop_undisproved(world, worker);
+	if (state.stops != world->line.stops)
+		broken(world, "the line stopped %llu times, and should have %llu times",
+			(unsigned long long)state.stops, (unsigned long long)world->line.stops);
+	world->line.starts = state.started;
+	enum stop_cause cause = world->line.cause;
+	if (world->key_gone)
+		cause = STOP_CREDENTIALS;
+	if (world->kafka_down)
+		cause = STOP_KAFKA;
+	if (state.cause != cause)
+		broken(world, "the line's cause is %s, and should be %s",
+			stop_cause_name(state.cause), stop_cause_name(cause));
+}
