@@ -1,4 +1,4 @@
-"""`check`: what it finds, what it prints, and that nothing secret is in it. Each single mistake is a case of io_settings_test.c."""
+"""`check`: what it finds, what it prints, and that nothing secret is in it. Each single mistake is a case of io_settings_mistakes_test.c."""
 
 import subprocess
 
