@@ -85,6 +85,9 @@ bool verdict_documented(const struct verdict *verdict);
 void reply_classify(
 	const struct reply *reply, struct json_reader *reader, struct verdict *ret_verdict);
 
+/* What the reply was, as part of a sentence: "HTTP 503", "no reply in time". */
+void reply_describe(const struct reply *reply, char *text, size_t size);
+
 /* "status_429" and so on, as metrics and logs name them. */
 const char *retry_cause_name(enum retry_cause cause);
 

@@ -142,24 +142,6 @@ static bool prepare(struct job *job, struct error *err)
 	       http_client_set_key(job->client, api_key_bytes(job->key), err);
 }
 
-/* What the reply was, as part of a sentence. */
-static void describe_reply(const struct reply *reply, char *text, size_t size)
-{
-	static const char *const without_reply[] = {
-		[REPLY_TIMEOUT] = "no reply in time",
-		[REPLY_CONNECT] = "no connection, or it was cut",
-		[REPLY_TLS] = "no secure connection",
-		[REPLY_BODY_TOO_LONG] = "a reply that is too long",
-		[REPLY_OTHER] = "no valid HTTP reply",
-	};
-	if (reply->transport != REPLY_HTTP)
-		snprintf(text, size, "%s", without_reply[reply->transport]);
-	else if (reply->status >= 200 && reply->status < 300)
-		snprintf(text, size, "HTTP %d with an undocumented body", reply->status);
-	else
-		snprintf(text, size, "HTTP %d", reply->status);
-}
-
 static void show_request(const struct job *job, const struct http_request *request)
 {
 	CLEANUP(buffer_fini) struct buffer text = {0};
@@ -186,7 +168,7 @@ static bool ask(struct job *job, struct reply *ret_reply, struct error *err)
 		http_client_wait(job->client, TIME_NEVER);
 	if (verbose) {
 		char text[64];
-		describe_reply(ret_reply, text, sizeof(text));
+		reply_describe(ret_reply, text, sizeof(text));
 		fprintf(stderr, "after %lld ms: ", (long long)(duration_ns / NS_PER_MS));
 		if (ret_reply->transport == REPLY_HTTP)
 			fprintf(stderr, "HTTP %d\n", ret_reply->status);
@@ -210,7 +192,7 @@ static bool wait_for_next(struct job *job, unsigned tries, const struct reply *r
 {
 	const struct settings *settings = job->settings;
 	char text[64];
-	describe_reply(reply, text, sizeof(text));
+	reply_describe(reply, text, sizeof(text));
 	int64_t asked_ns = verdict->kind == VERDICT_REFUSED
 				   ? retry_after_parse(reply->retry_after, clock_wall_ms())
 				   : 0;

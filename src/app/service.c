@@ -16,6 +16,7 @@
 #include "budget.h"
 #include "capacity.h"
 #include "core/gate.h"
+#include "core/reply.h"
 #include "delivery.h"
 #include "intake.h"
 #include "io/http_client.h"
@@ -60,6 +61,7 @@ struct service {
 	struct kafka_health kafka;
 	_Atomic(bool) fatal; /* a part cannot go on */
 	_Atomic(bool) stopping;
+	_Atomic(bool) has_key;
 	_Atomic(int64_t) alive_at;
 
 	/* The supervisor's own. */
@@ -68,7 +70,6 @@ struct service {
 	bool key_complained;
 	bool kafka_was_fine;
 	struct error kafka_complaint; /* the one in the log */
-	uint64_t stops_logged;
 	enum stop_cause cause_logged;
 };
 
@@ -161,12 +162,35 @@ static void on_news(void *context, const struct kafka_report *report)
 
 /* What each stop of the line means to somebody who is woken at night. */
 static const char *const cause_sentences[STOP_CAUSE_COUNT] = {
-	[STOP_CREDENTIALS] = "Care360 refuses the API key, or there is none",
+	[STOP_CREDENTIALS] = "Care360 refuses the API key",
 	[STOP_ENDPOINT] = "what answers at the API's address is not the API",
-	[STOP_API_DOWN] = "the Care360 API is down",
+	[STOP_API_DOWN] = "the Care360 API is down or fails",
 	[STOP_RATE_LIMITED] = "the Care360 API refuses every request as too many",
 	[STOP_KAFKA] = "Kafka cannot be used",
 };
+
+/* Why the line is stopped, and what the API replied last where that is known. */
+static void explain_stop(struct service *service, enum stop_cause cause, struct error *ret_sentence)
+{
+	struct setback last = {0};
+	for (size_t i = 0; i < service->worker_count; i++) {
+		struct worker_news news;
+		worker_news(service->workers[i], &news);
+		if (news.setback.at > last.at)
+			last = news.setback;
+	}
+	if (cause == STOP_CREDENTIALS && !service->has_key) {
+		error_set(ret_sentence, "there is no API key that can be read");
+	} else if (last.at == 0 || cause == STOP_KAFKA) {
+		error_set(ret_sentence, "%s", cause_sentences[cause]);
+	} else {
+		char text[64];
+		const struct reply reply = {
+			.transport = last.transport, .status = last.http_status};
+		reply_describe(&reply, text, sizeof(text));
+		error_set(ret_sentence, "%s (%s)", cause_sentences[cause], text);
+	}
+}
 
 /* The reason why Kafka cannot be used, or false. What a client reported says it better than the
  * refusal of one result. */
@@ -204,10 +228,11 @@ static bool judge_readiness(
 		return error_set(ret_sentence, "waiting: no Kafka broker can be reached");
 	if (!intake_joined(service->intake))
 		return error_set(ret_sentence, "waiting: joins the consumer group");
-	if (gate->cause != STOP_NONE)
+	if (gate->cause != STOP_NONE) {
+		explain_stop(service, gate->cause, &reason);
 		return error_set(ret_sentence, "stopped: %s: %s; %zu requests wait unharmed",
-			stop_cause_name(gate->cause), cause_sentences[gate->cause],
-			(size_t)service->budget.events);
+			stop_cause_name(gate->cause), reason.text, (size_t)service->budget.events);
+	}
 	error_set(ret_sentence, "ready");
 	return true;
 }
@@ -225,11 +250,10 @@ static void look(struct service *service, struct status *ret_status)
 	gate_state(service->gate, now, &ret_status->gate);
 	intake_state(service->intake, &ret_status->intake);
 	for (size_t i = 0; i < service->worker_count; i++) {
-		struct flow_counters counters;
-		size_t retrying;
-		worker_counters(service->workers[i], &counters, &retrying);
-		flow_counters_add(&ret_status->flow, &counters);
-		ret_status->retrying += retrying;
+		struct worker_news news;
+		worker_news(service->workers[i], &news);
+		flow_counters_add(&ret_status->flow, &news.counters);
+		ret_status->retrying += news.retrying;
 	}
 	ret_status->ready = judge_readiness(service, &ret_status->gate, &ret_status->sentence);
 }
@@ -255,11 +279,13 @@ static void mind_key(struct service *service, int64_t now)
 			log_warn(service->log, "the API key cannot be read",
 				LOG_TEXT("reason", err.text));
 		service->key_complained = true;
-		if (api_key_bytes(service->key).data == NULL)
+		service->has_key = api_key_bytes(service->key).data != NULL;
+		if (!service->has_key)
 			gate_set_no_key(service->gate, now);
 		return;
 	}
 	service->key_complained = false;
+	service->has_key = true;
 	if (!changed)
 		return;
 	for (size_t i = 0; i < service->worker_count; i++)
@@ -312,19 +338,20 @@ static void tell_line(struct service *service, int64_t now)
 {
 	struct gate_state state;
 	gate_state(service->gate, now, &state);
-	if (state.cause == service->cause_logged || state.cause == STOP_KAFKA ||
-		service->cause_logged == STOP_KAFKA) {
-		service->cause_logged = state.cause;
+	/* Of Kafka mind_kafka() tells. */
+	if (state.cause == service->cause_logged || state.cause == STOP_KAFKA)
 		return;
-	}
 	service->cause_logged = state.cause;
+	struct error reason = {0};
+	if (state.cause != STOP_NONE)
+		explain_stop(service, state.cause, &reason);
 	if (state.cause == STOP_NONE)
 		log_info(service->log, "the line runs again",
 			LOG_INT("waiting", service->budget.events));
 	else
 		log_warn(service->log, "the line stops",
 			LOG_TEXT("cause", stop_cause_name(state.cause)),
-			LOG_TEXT("reason", cause_sentences[state.cause]),
+			LOG_TEXT("reason", reason.text),
 			LOG_INT("waiting", service->budget.events));
 }
 

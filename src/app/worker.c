@@ -24,8 +24,7 @@ struct inbox {
 	void (*call)(struct flow *flow, void *argument);
 	void *argument;
 	char *key; /* a new key, wiped when it was taken */
-	struct flow_counters counters;
-	size_t retrying;
+	struct worker_news news;
 	bool stop;
 };
 
@@ -35,6 +34,7 @@ struct worker {
 	struct http_client *client;
 	struct result_encoder *encoder;
 	struct event *unsent; /* with an outcome, and not taken by delivery yet */
+	struct setback setback;
 	struct inbox inbox;
 	pthread_t thread;
 	bool started;
@@ -161,8 +161,9 @@ static bool take_inbox(struct worker *worker)
 	inbox->last = NULL;
 	char *key = take_pointer(inbox->key);
 	void (*call)(struct flow *, void *) = inbox->call;
-	inbox->counters = *flow_counters(worker->flow);
-	inbox->retrying = flow_retrying(worker->flow);
+	inbox->news.counters = *flow_counters(worker->flow);
+	inbox->news.retrying = flow_retrying(worker->flow);
+	inbox->news.setback = worker->setback;
 	pthread_mutex_unlock(&inbox->lock);
 
 	struct error err = {0};
@@ -240,6 +241,15 @@ static int64_t run_flow(struct worker *worker)
 	}
 }
 
+static uint64_t retries(const struct worker *worker)
+{
+	const struct flow_counters *counters = flow_counters(worker->flow);
+	uint64_t sum = 0;
+	for (int i = 0; i < RETRY_CAUSE_COUNT; i++)
+		sum += counters->retries[i];
+	return sum;
+}
+
 static void take_replies(struct worker *worker)
 {
 	void *tag;
@@ -247,9 +257,12 @@ static void take_replies(struct worker *worker)
 	int64_t duration;
 	while (http_client_take(worker->client, &tag, &reply, &duration)) {
 		struct error err = {0};
-		if (!flow_reply(
-			    worker->flow, tag, &reply, clock_monotonic_ns(), clock_wall_ms(), &err))
+		int64_t now = clock_monotonic_ns();
+		uint64_t before = retries(worker);
+		if (!flow_reply(worker->flow, tag, &reply, now, clock_wall_ms(), &err))
 			fail(worker, &err);
+		if (retries(worker) != before)
+			worker->setback = (struct setback){now, reply.transport, reply.status};
 	}
 }
 
@@ -319,11 +332,9 @@ void worker_set_key(struct worker *worker, struct bytes key)
 	http_client_wake(worker->client);
 }
 
-void worker_counters(
-	struct worker *worker, struct flow_counters *ret_counters, size_t *ret_retrying)
+void worker_news(struct worker *worker, struct worker_news *ret_news)
 {
 	pthread_mutex_lock(&worker->inbox.lock);
-	*ret_counters = worker->inbox.counters;
-	*ret_retrying = worker->inbox.retrying;
+	*ret_news = worker->inbox.news;
 	pthread_mutex_unlock(&worker->inbox.lock);
 }

@@ -29,6 +29,20 @@ struct worker_options {
 	void *context;
 };
 
+/* The last reply that was no answer. */
+struct setback {
+	int64_t at; /* of the monotonic clock; 0: there was none */
+	enum reply_transport transport;
+	int http_status;
+};
+
+/* What others may know of it, as of its last round. */
+struct worker_news {
+	struct flow_counters counters;
+	size_t retrying; /* look-ups that failed and are tried again */
+	struct setback setback;
+};
+
 struct worker;
 
 /* Makes it; worker_start() sets it going. */
@@ -54,9 +68,7 @@ void worker_wake(struct worker *worker);
 /* The key for requests from now on. For any thread. The bytes are copied. */
 void worker_set_key(struct worker *worker, struct bytes key);
 
-/* Counters of its flow, as of its last round, and how many events fail and are tried again. For any
- * thread. */
-void worker_counters(
-	struct worker *worker, struct flow_counters *ret_counters, size_t *ret_retrying);
+/* For any thread. */
+void worker_news(struct worker *worker, struct worker_news *ret_news);
 
 #endif

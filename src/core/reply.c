@@ -1,5 +1,6 @@
 #include "core/reply.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -208,4 +209,21 @@ void reply_classify(
 const char *retry_cause_name(enum retry_cause cause)
 {
 	return cause_names[cause];
+}
+
+void reply_describe(const struct reply *reply, char *text, size_t size)
+{
+	static const char *const without_reply[] = {
+		[REPLY_TIMEOUT] = "no reply in time",
+		[REPLY_CONNECT] = "no connection, or it was cut",
+		[REPLY_TLS] = "no secure connection",
+		[REPLY_BODY_TOO_LONG] = "a reply that is too long",
+		[REPLY_OTHER] = "no valid HTTP reply",
+	};
+	if (reply->transport != REPLY_HTTP)
+		snprintf(text, size, "%s", without_reply[reply->transport]);
+	else if (reply->status >= 200 && reply->status < 300)
+		snprintf(text, size, "HTTP %d with an undocumented body", reply->status);
+	else
+		snprintf(text, size, "HTTP %d", reply->status);
 }
