@@ -54,7 +54,7 @@ def test_no_key_at_all_stops_the_line_until_there_is_one(make_scene, sim):
     scene = make_scene(**QUICK)
     scene.put(small(50))
     service = scene.service(ready=False, key=None)
-    service.wait_not_ready("credentials")
+    assert "no API key" in service.wait_not_ready("credentials")
     assert sim.stats()["requests"] == 0
     service.write_key("test-key-4f1c")
     expect_all_found(scene)
@@ -75,13 +75,19 @@ def test_an_api_that_refuses_connections_stops_the_line_and_it_recovers(make_sce
     service.wait_ready()
 
 
-@pytest.mark.parametrize("fault", ["status_500", "status_503:body=html", "reset", "hang", "html", "json_broken", "unknown_text"])
+LAST_REPLY = {"status_500": "HTTP 500", "status_503:body=html": "HTTP 503", "reset": "no connection, or it was cut",
+              "hang": "no reply in time", "html": "HTTP 200 with an undocumented body",
+              "json_broken": "HTTP 200 with an undocumented body", "unknown_text": "HTTP 400"}
+
+
+@pytest.mark.parametrize("fault", LAST_REPLY)
 def test_an_api_that_fails_every_request_stops_the_line_and_blames_no_event(make_scene, sim, fault):
     scene = make_scene(**QUICK)
     scene.put(small(300))
     sim.faults(fault)
     service = scene.service(ready=False)
-    service.wait_not_ready("api_down", 60)
+    line = service.wait_not_ready("api_down", 60)
+    assert LAST_REPLY[fault] in line, "it says what the API replied"
     assert scene.result_count() == 0
     sim.faults()
     expect_all_found(scene)
@@ -93,7 +99,7 @@ def test_a_wrong_endpoint_stops_the_line_at_once(make_scene, sim, status):
     scene.put(small(300))
     sim.faults(f"status_{status}")
     service = scene.service(ready=False)
-    service.wait_not_ready("endpoint")
+    assert f"HTTP {status}" in service.wait_not_ready("endpoint")
     stays_so(lambda: scene.result_count() == 0, "no result from a wrong endpoint", 0.5)
     sim.faults()
     expect_all_found(scene)
