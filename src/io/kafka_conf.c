@@ -8,63 +8,6 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 
-/* Why a property cannot be set through a property group: which setting to use instead, or why not
- * at all. */
-struct owned {
-	const char *name;
-	const char *instead;
-};
-
-#define SET_BY(setting) ("set by " setting)
-#define SECRET(setting) ("a secret does not belong here: use " setting)
-#define FIXED           ("what the service promises depends on it, so it cannot be changed")
-
-static const struct owned owned[] = {
-	{"bootstrap.servers", SET_BY("kafka.brokers")},
-	{"metadata.broker.list", SET_BY("kafka.brokers")},
-	{"group.id", SET_BY("kafka.group_id")},
-	{"group.instance.id", SET_BY("kafka.instance_id")},
-	{"session.timeout.ms", SET_BY("kafka.session_timeout_ms")},
-	{"auto.commit.interval.ms", SET_BY("kafka.commit_interval_ms")},
-	{"auto.offset.reset", SET_BY("kafka.start_from")},
-	{"transactional.id", SET_BY("kafka.transactional_id")},
-	{"security.protocol", SET_BY("kafka.security.protocol")},
-	{"ssl.ca.location", SET_BY("kafka.security.ca_file")},
-	{"ssl.certificate.location", SET_BY("kafka.security.certificate_file")},
-	{"ssl.key.location", SET_BY("kafka.security.key_file")},
-	{"ssl.key.password", SECRET("kafka.security.key_password_file")},
-	{"ssl.key.pem", SECRET("kafka.security.key_file")},
-	{"ssl.keystore.password", SECRET("kafka.security.key_file")},
-	{"sasl.mechanism", SET_BY("kafka.security.sasl_mechanism")},
-	{"sasl.mechanisms", SET_BY("kafka.security.sasl_mechanism")},
-	{"sasl.username", SET_BY("kafka.security.username")},
-	{"sasl.password", SECRET("kafka.security.password_file")},
-	{"sasl.oauthbearer.client.id", SET_BY("kafka.security.username")},
-	{"sasl.oauthbearer.client.secret", SECRET("kafka.security.oauth_client_secret_file")},
-	{"sasl.oauthbearer.config", SECRET("kafka.security.oauth_client_secret_file")},
-	{"sasl.oauthbearer.method", SET_BY("kafka.security.oauth_client_secret_file")},
-	{"enable.auto.commit", FIXED},
-	{"auto.commit.enable", FIXED},
-	{"enable.auto.offset.store", FIXED},
-	{"enable.partition.eof", FIXED},
-	{"enable.idempotence", FIXED},
-	{"acks", FIXED},
-	{"request.required.acks", FIXED},
-	{"message.timeout.ms", FIXED},
-	{"delivery.timeout.ms", FIXED},
-	{"message.send.max.retries", FIXED},
-	{"retries", FIXED},
-	{"queuing.strategy", FIXED},
-	{"allow.auto.create.topics", FIXED},
-	{"group.protocol", FIXED},
-	{"group.remote.assignor", FIXED},
-	{"offset.store.method", FIXED},
-	{"offset.store.path", FIXED},
-	{"log.queue", FIXED},
-	{"enabled_events", FIXED},
-	{"plugin.library.paths", "no code is loaded into the service"},
-};
-
 /* "kafka.consumer.fetch_min_bytes" */
 static void write_name(char *text, size_t size, const char *group, const char *property)
 {
@@ -74,6 +17,7 @@ static void write_name(char *text, size_t size, const char *group, const char *p
 	text[used] = '\0';
 }
 
+/* Sets what the user wrote. io/settings has refused what is not for the user to set. */
 static bool set_group(rd_kafka_conf_t *conf, const char *group,
 	const struct property_list *properties, struct error *err)
 {
@@ -81,9 +25,6 @@ static bool set_group(rd_kafka_conf_t *conf, const char *group,
 		const struct property *property = &properties->items[i];
 		char name[256];
 		write_name(name, sizeof(name), group, property->name);
-		for (size_t j = 0; j < array_length(owned); j++)
-			if (strcmp(owned[j].name, property->name) == 0)
-				return error_set(err, "%s: %s", name, owned[j].instead);
 		char text[512];
 		switch (rd_kafka_conf_set(
 			conf, property->name, property->value, text, sizeof(text))) {

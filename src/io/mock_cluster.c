@@ -37,6 +37,11 @@ struct mock_cluster *mock_cluster_new(int brokers, struct error *err)
 		rd_kafka_conf_destroy(conf);
 	else
 		cluster->mock = rd_kafka_mock_cluster_new(cluster->host, brokers);
+#if RD_KAFKA_VERSION >= 0x02060000
+	/* Before 2.6 the first member of a group waits for 3 s, come what may. */
+	if (cluster->mock != NULL)
+		rd_kafka_mock_group_initial_rebalance_delay_ms(cluster->mock, 0);
+#endif
 	if (cluster->mock == NULL) {
 		error_set(err, "the mock cluster could not be started%s%s",
 			text[0] == '\0' ? "" : ": ", text);
