@@ -258,43 +258,28 @@ void consumer_wake(struct consumer *consumer)
 
 /* --- pausing --- */
 
-static void set_paused(
-	struct consumer *consumer, const struct partition *partitions, size_t count, bool paused)
-{
-	if (count == 0)
-		return;
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
-	for (size_t i = 0; i < count; i++)
-		rd_kafka_topic_partition_list_add(list, partitions[i].topic, partitions[i].number);
-	if (paused)
-		rd_kafka_pause_partitions(consumer->client, list);
-	else
-		rd_kafka_resume_partitions(consumer->client, list);
-	rd_kafka_topic_partition_list_destroy(list);
-}
-
 void consumer_pause(struct consumer *consumer, void *source)
 {
 	struct partition *partition = consumer_find_source(consumer, source);
 	if (partition != NULL)
-		set_paused(consumer, partition, 1, true);
+		consumer_set_paused(consumer, partition, 1, true);
 }
 
 void consumer_resume(struct consumer *consumer, void *source)
 {
 	struct partition *partition = consumer_find_source(consumer, source);
 	if (partition != NULL)
-		set_paused(consumer, partition, 1, false);
+		consumer_set_paused(consumer, partition, 1, false);
 }
 
 void consumer_pause_all(struct consumer *consumer)
 {
-	set_paused(consumer, consumer->partitions, consumer->partition_count, true);
+	consumer_set_paused(consumer, consumer->partitions, consumer->partition_count, true);
 }
 
 void consumer_resume_all(struct consumer *consumer)
 {
-	set_paused(consumer, consumer->partitions, consumer->partition_count, false);
+	consumer_set_paused(consumer, consumer->partitions, consumer->partition_count, false);
 }
 
 /* --- what is there --- */

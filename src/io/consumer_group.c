@@ -312,6 +312,25 @@ void consumer_open_partition(
 	consumer->partition_count++;
 }
 
+void consumer_set_paused(
+	struct consumer *consumer, struct partition *partitions, size_t count, bool paused)
+{
+	if (count == 0)
+		return;
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+	for (size_t i = 0; i < count; i++) {
+		if (partitions[i].paused != paused)
+			rd_kafka_topic_partition_list_add(
+				list, partitions[i].topic, partitions[i].number);
+		partitions[i].paused = paused;
+	}
+	if (list->cnt > 0 && paused)
+		rd_kafka_pause_partitions(consumer->client, list);
+	else if (list->cnt > 0)
+		rd_kafka_resume_partitions(consumer->client, list);
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
 static void take_partitions(
 	struct consumer *consumer, const rd_kafka_topic_partition_list_t *assigned)
 {
@@ -320,8 +339,6 @@ static void take_partitions(
 	consumer->last = NULL;
 	choose_starts(consumer, list, ends);
 	change_assignment(consumer, list, true);
-	if (list->cnt > 0)
-		rd_kafka_resume_partitions(consumer->client, list);
 	for (int i = 0; i < list->cnt; i++)
 		consumer_open_partition(consumer, list->elems[i].topic, list->elems[i].partition,
 			list->elems[i].offset);
@@ -335,13 +352,19 @@ static void take_partitions(
 	kafka_link_fine(&consumer->link, NULL);
 }
 
-/* Forgets the partitions whose sources are named. */
+/*
+ * Forgets the partitions whose sources are named. librdkafka remembers that one is paused, so that
+ * is undone here, where it costs nothing: done to a new assignment, it sends librdkafka back to the
+ * search for its first record, for half a second.
+ */
 void consumer_close_partitions(struct consumer *consumer, void *const *sources, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct partition *partition = consumer_find_source(consumer, sources[i]);
-		if (partition != NULL)
-			*partition = consumer->partitions[--consumer->partition_count];
+		if (partition == NULL)
+			continue;
+		consumer_set_paused(consumer, partition, 1, false);
+		*partition = consumer->partitions[--consumer->partition_count];
 	}
 	consumer->last = NULL;
 }

@@ -27,6 +27,7 @@ struct partition {
 	int64_t done;   /* everything below is done; -1: nothing yet */
 	int64_t stored; /* what librdkafka was told of it */
 	int64_t committed; /* what the broker has taken; -1 unknown */
+	bool paused;
 };
 
 struct consumer {
@@ -79,7 +80,11 @@ bool consumer_commit_now(struct consumer *consumer, const rd_kafka_topic_partiti
 void consumer_open_partition(
 	struct consumer *consumer, const char *topic, int32_t number, int64_t start);
 
-/* Forgets the partitions whose sources are named. */
+/* Pauses or resumes those that are not so yet. */
+void consumer_set_paused(
+	struct consumer *consumer, struct partition *partitions, size_t count, bool paused);
+
+/* Forgets the partitions whose sources are named, none of them paused any more. */
 void consumer_close_partitions(struct consumer *consumer, void *const *sources, size_t count);
 
 /* Has the sources drained, commits what is done unless they are lost, and forgets them. */

@@ -130,6 +130,28 @@ static void a_second_member_takes_its_share(void **state)
 	assert_int_equal(member->received, 640);
 }
 
+static void a_new_assignment_is_not_paused(void **state)
+{
+	(void)state;
+	member->store_at_once = true;
+	start(member);
+	UNTIL(member->assigned == 4, step(member));
+	consumer_pause_all(member->consumer);
+	struct member *second = new_member();
+	second->store_at_once = true;
+	start(second);
+	UNTIL(member->assigned == 2 && second->assigned == 2, {
+		step(member);
+		step(second);
+	});
+	feed_many(40);
+	UNTIL(member->received == 20 && second->received == 20, {
+		step(member);
+		step(second);
+	});
+	end_member(second);
+}
+
 static void a_source_of_an_earlier_assignment_is_ignored(void **state)
 {
 	(void)state;
@@ -203,6 +225,7 @@ int main(int argc, char **argv)
 		TEST(what_is_stored_is_committed_in_time),
 		TEST(closing_revokes_all_and_commits_what_was_stored_meanwhile),
 		TEST(a_second_member_takes_its_share),
+		TEST(a_new_assignment_is_not_paused),
 		TEST(a_source_of_an_earlier_assignment_is_ignored),
 		TEST(a_log_that_lost_what_is_due_is_reported_with_the_gap),
 		TEST(closing_ends_in_time_while_no_broker_is_there),
