@@ -11,6 +11,8 @@ static const struct command commands[] = {
 		command_lookup, command_lookup_options},
 	{"health", "ask the running service whether it is alive; exit status 0 or 1",
 		command_health, command_health_options},
+	{"demo", "everything at once: broker, API, service and requests; nothing to configure",
+		command_demo, command_demo_options},
 	{0},
 };
 

@@ -103,5 +103,7 @@ int command_lookup(const struct command_line *line);
 extern const struct command_option command_lookup_options[];
 int command_health(const struct command_line *line);
 extern const struct command_option command_health_options[];
+int command_demo(const struct command_line *line);
+extern const struct command_option command_demo_options[];
 
 #endif
