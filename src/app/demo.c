@@ -337,7 +337,7 @@ static const struct act acts[] = {
 		"The key is good again.", know_key, 0, 20, 2500, false},
 	{"Care360 is down: 503 to every request.", break_api, "Care360 is back.", mend_api, 0, 20,
 		3000, false},
-	{"3000 requests at once; their results are counted, not shown.", NULL, NULL, NULL, 3000, 0,
+	{"1000 requests at once; their results are counted, not shown.", NULL, NULL, NULL, 1000, 0,
 		0, true},
 };
 

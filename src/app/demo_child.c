@@ -95,13 +95,12 @@ bool demo_program_path(const char *name, char *ret_path, unsigned long size, str
 	if (length <= 0)
 		return error_system(err, errno, "/proc/self/exe");
 	self[length] = '\0';
-	char *slash = strrchr(self, '/');
-	if (slash != NULL)
-		slash[1] = '\0';
-	int written = snprintf(ret_path, size, "%s%s", self, name);
+	if (name != NULL)
+		self[strrchr(self, '/') + 1 - self] = '\0';
+	int written = snprintf(ret_path, size, "%s%s", self, name == NULL ? "" : name);
 	if (written < 0 || (unsigned long)written >= size)
-		return error_set(err, "the path of %s is too long", name);
-	if (access(ret_path, X_OK) != 0)
+		return error_set(err, "the path %s is too long", self);
+	if (name != NULL && access(ret_path, X_OK) != 0)
 		snprintf(ret_path, size, "%s", name);
 	return true;
 }

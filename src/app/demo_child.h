@@ -32,8 +32,10 @@ bool demo_child_runs(struct demo_child *child);
 /* Asks it to end, waits for it for at most timeout_ms, and kills it then. */
 void demo_child_end(struct demo_child *child, int timeout_ms);
 
-/* Writes the path of a program that is installed beside this one; else its name alone, to be found
- * in PATH. */
+/*
+ * Writes the path of a program that is installed beside this one; where it is not, its name alone,
+ * to be found in PATH. NULL: the path of this program itself.
+ */
 bool demo_program_path(const char *name, char *ret_path, unsigned long size, struct error *err);
 
 #endif

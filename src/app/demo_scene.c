@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -85,6 +86,7 @@ static bool start_api(struct demo_scene *scene, struct error *err)
 static bool start_service(
 	struct demo_scene *scene, const char *const *assignments, size_t count, struct error *err)
 {
+	char program[4096];
 	struct path configuration = file_path(scene, "care360-lookup.cfg");
 	CLEANUP(free_pointer) const char **arguments = mem_new_array(const char *, 2 * count + 5);
 	if (arguments == NULL)
@@ -98,8 +100,9 @@ static bool start_service(
 		arguments[used++] = "--set";
 		arguments[used++] = assignments[i];
 	}
-	return demo_child_start(&scene->service, "/proc/self/exe", arguments,
-		file_path(scene, "care360-lookup.log").text, err);
+	return demo_program_path(NULL, program, sizeof(program), err) &&
+	       demo_child_start(&scene->service, program, arguments,
+		       file_path(scene, "care360-lookup.log").text, err);
 }
 
 static bool wait_for_api(struct demo_scene *scene, struct error *err)
@@ -114,6 +117,9 @@ static bool wait_for_api(struct demo_scene *scene, struct error *err)
 			break;
 		poll(NULL, 0, 10);
 	}
+	if (scene->api.pid == 0 && WIFEXITED(scene->api.status) &&
+		WEXITSTATUS(scene->api.status) == 127)
+		return error_set(err, "there is no care360-sim beside this program, nor in PATH");
 	scene->keep_directory = true;
 	return error_set(
 		err, "care360-sim did not start: see %s", file_path(scene, "care360-sim.log").text);
