@@ -529,6 +529,26 @@ static void keeps_many_in_flight_and_their_connections(void **state)
 	stop(&f);
 }
 
+static void serves_new_connections_on_the_descriptors_of_old_ones(void **state)
+{
+	(void)state;
+	enum { COUNT = 8 };
+	struct fixture f;
+	START(&f,
+		{.reply = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
+			.then = CLOSE});
+	for (int round = 0; round < 4; round++) {
+		for (int i = 0; i < COUNT; i++)
+			begin(&f, &(struct http_request){.phone = BYTES("1")}, NULL);
+		for (int i = 0; i < COUNT; i++) {
+			await(&f);
+			assert_int_equal(f.transport, REPLY_HTTP);
+		}
+	}
+	assert_int_equal(f.server->connections, 4 * COUNT);
+	stop(&f);
+}
+
 static void forgets_what_is_under_way_at_its_end(void **state)
 {
 	(void)state;
@@ -662,6 +682,7 @@ int main(void)
 		cmocka_unit_test(ignores_the_proxies_of_the_environment),
 		cmocka_unit_test(uses_the_proxy_of_the_options_whatever_no_proxy_says),
 		cmocka_unit_test(keeps_many_in_flight_and_their_connections),
+		cmocka_unit_test(serves_new_connections_on_the_descriptors_of_old_ones),
 		cmocka_unit_test(forgets_what_is_under_way_at_its_end),
 		cmocka_unit_test(waits_until_its_time),
 		cmocka_unit_test(wakes_from_another_thread),
