@@ -428,6 +428,7 @@ static void drop_the_rest(struct consumer *consumer)
 bool consumer_close(struct consumer *consumer, int timeout_ms, struct error *err)
 {
 	int64_t deadline = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
+	consumer->closing = true;
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);
 	rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->client, queue);
 	bool closed = error == NULL;

@@ -200,7 +200,8 @@ void consumer_store(struct consumer *consumer, void *source, int64_t offset)
 
 static bool cooperative(struct consumer *consumer)
 {
-	return strcmp(rd_kafka_rebalance_protocol(consumer->client), "COOPERATIVE") == 0;
+	const char *protocol = rd_kafka_rebalance_protocol(consumer->client);
+	return protocol != NULL && strcmp(protocol, "COOPERATIVE") == 0;
 }
 
 /* Gives a partition's records up to librdkafka, or takes them. */
@@ -409,7 +410,10 @@ void consumer_rebalanced(rd_kafka_t *client, rd_kafka_resp_err_t code,
 	struct consumer *consumer = link->owner;
 	switch (code) {
 	case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
-		take_partitions(consumer, partitions);
+		if (consumer->closing)
+			rd_kafka_assign(client, NULL);
+		else
+			take_partitions(consumer, partitions);
 		break;
 	case RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS:
 		give_partitions_up(consumer, partitions, rd_kafka_assignment_lost(client) != 0);

@@ -55,7 +55,8 @@ struct consumer {
 	_Atomic(bool) joined;
 	bool broken; /* it cannot go on; `failure` says why */
 	struct error failure;
-	bool stuck; /* it did not close in time */
+	bool closing; /* it takes no partitions any more */
+	bool stuck;   /* it did not close in time */
 };
 
 /* Has consumer_poll() fail from now on. */
