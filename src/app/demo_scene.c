@@ -23,7 +23,7 @@
 static const char key[] = "demo-key-that-opens-nothing";
 
 struct path {
-	char text[128];
+	char text[640];
 };
 
 static struct path file_path(const struct demo_scene *scene, const char *name)
@@ -129,7 +129,7 @@ bool demo_scene_init(struct demo_scene *scene, struct error *err)
 {
 	const char *temporary = getenv("TMPDIR"); // NOLINT(concurrency-mt-unsafe)
 	*scene = (struct demo_scene){0};
-	if (temporary == NULL || temporary[0] != '/' || strlen(temporary) > 32)
+	if (temporary == NULL || temporary[0] != '/' || strlen(temporary) > 480)
 		temporary = "/tmp";
 	snprintf(scene->directory, sizeof(scene->directory), "%s/care360-demo-XXXXXX", temporary);
 	if (mkdtemp(scene->directory) == NULL) {

@@ -20,7 +20,7 @@ struct demo_scene {
 	struct demo_child service;
 	unsigned api_port;
 	unsigned service_port;
-	char directory[64]; /* of files that last as long as the demo */
+	char directory[512]; /* of files that last as long as the demo */
 	bool keep_directory;
 };
 
