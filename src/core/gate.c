@@ -321,7 +321,7 @@ static void on_documented(struct gate *gate, uint64_t start, int64_t now)
 		gate->witness = start;
 	gate->refusing_since = -1;
 	breaker_count(&gate->breaker, false, now);
-	limiter_answered(&gate->limiter, gate->in_flight + 1);
+	limiter_answered(&gate->limiter, gate->in_flight + 1, now);
 	if (gate->cause != STOP_NONE && start > gate->go_after)
 		go(gate, now);
 }
@@ -336,7 +336,7 @@ static void on_failed(struct gate *gate, unsigned flow, int64_t now)
 
 static void on_refused(struct gate *gate, unsigned flow, uint64_t start, int64_t now)
 {
-	limiter_refused(&gate->limiter, start, gate->last_start);
+	limiter_refused(&gate->limiter, start, gate->last_start, now);
 	if (gate->refusing_since < 0)
 		gate->refusing_since = now;
 	if (gate->cause == STOP_NONE && now - gate->refusing_since >= gate->options.window_ns)
@@ -481,7 +481,7 @@ void gate_state(struct gate *gate, int64_t now, struct gate_state *ret_state)
 		.started = gate->last_start,
 		.in_flight = gate->in_flight,
 		.in_flight_limit = limit_now(gate, now),
-		.requests_per_second_limit = gate->limiter.per_second,
+		.requests_per_second_limit = limiter_per_second(&gate->limiter),
 	};
 	leave(gate);
 }

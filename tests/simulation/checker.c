@@ -157,11 +157,14 @@ static bool somebody_could_start(struct world *world, int64_t *ret_by)
 	struct gate_state state;
 	gate_state(world->gate, world->now, &state);
 	*ret_by = world->now;
-	if (world->kafka_down || world->key_gone || world->plan.gate.requests_per_second > 0 ||
-		world->plan.retry_after_percent > 0)
+	if (world->kafka_down || world->key_gone || world->plan.retry_after_percent > 0)
 		return false;
-	if (world->line.cause == STOP_NONE)
+	if (world->line.cause == STOP_NONE) {
+		double rate = state.requests_per_second_limit;
+		if (rate > 0)
+			*ret_by += (int64_t)((double)NS_PER_S / rate);
 		return state.in_flight < state.in_flight_limit;
+	}
 	if (state.in_flight >= world->plan.gate.in_flight)
 		return false;
 	for (size_t i = 0; i < world->call_count; i++)
