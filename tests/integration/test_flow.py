@@ -19,7 +19,7 @@ def test_each_ordering_keeps_the_order_it_promises(make_scene, sim, ordering):
 
 
 def test_without_ordering_a_slow_request_holds_nobody_up(make_scene, sim):
-    sim.faults("slow:ms=3000:match=slow")
+    sim.faults("slow:ms=1500:match=slow")
     scene = make_scene(partitions=1, **{"lookup.ordering": "none"})
     requests = [plain(email="slow@example.org"), *(plain(email=f"fast{n}@example.org") for n in range(20))]
     for request in requests:
@@ -32,7 +32,7 @@ def test_without_ordering_a_slow_request_holds_nobody_up(make_scene, sim):
 
 
 def test_by_key_a_slow_request_holds_up_its_key_alone(make_scene, sim):
-    sim.faults("slow:ms=2000:match=slow")
+    sim.faults("slow:ms=1000:match=slow")
     scene = make_scene(partitions=1)
     slow, behind, other = plain(email="slow@example.org"), plain(email="behind@example.org"), plain(email="other@example.org")
     slow.key, behind.key, other.key = b"a", b"a", b"b"
@@ -45,7 +45,7 @@ def test_by_key_a_slow_request_holds_up_its_key_alone(make_scene, sim):
 
 @pytest.mark.parametrize("coalesce", [True, False])
 def test_waiting_requests_for_one_customer_share_an_api_request(make_scene, sim, coalesce):
-    sim.set(latency_ms=200)
+    sim.set(latency_ms=100)
     scene = make_scene(partitions=1, **{"lookup.coalesce": coalesce, "lookup.ordering": "none", "lookup.workers": 1,
                                         "lookup.in_flight": 1})
     scene.put([plain(email="first@example.org")])

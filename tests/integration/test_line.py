@@ -28,6 +28,7 @@ def test_a_refused_key_stops_the_line_until_the_file_holds_a_good_one(make_scene
     service = scene.service(ready=False, key="not-the-key")
     service.wait_not_ready("credentials")
     wait_for(stopped(service, "credentials"), "the metric says so")
+    wait_for(lambda: service.metric("care360_lookup_in_flight") <= 1, "what was under way when the line stopped has ended")
     asked = sim.stats()["requests"]
     stays_so(lambda: scene.result_count() == 0, "no result while the key is refused", 1)
     assert sim.stats()["requests"] - asked <= 8, "none but probes"
@@ -122,6 +123,7 @@ def test_one_probe_at_a_time_while_the_line_is_stopped(make_scene, sim):
     sim.faults("status_404")
     service = scene.service(ready=False)
     service.wait_not_ready("endpoint")
+    wait_for(lambda: service.metric("care360_lookup_in_flight") <= 1, "what was under way when the line stopped has ended")
     seen = len(sim.requests())
     wait_for(lambda: len(sim.requests()) >= seen + 5, "five probes")
     assert all(line["concurrent"] == 1 for line in sim.requests()[seen + 1:])

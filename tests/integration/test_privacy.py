@@ -38,8 +38,8 @@ def holding(texts):
 @pytest.mark.parametrize("result_key", ["request", "none"])
 def test_the_canary_is_in_no_log_line_result_metric_or_page(make_scene, sim, result_key):
     sim.set(api_key=KEY, faults=["status_500:match=odd", f"unknown_text:match=text:text=No {EMAIL} here"])
-    scene = make_scene(**{"lookup.result_key": result_key, "log.level": "debug", "retry.initial_backoff_ms": 10,
-                          "retry.max_backoff_ms": 50, "retry.max_attempts": 2, "breaker.probe_interval_ms": 200,
+    scene = make_scene(**{"lookup.result_key": result_key, "log.level": "debug", "kafka.client.debug": "all",
+                          "retry.initial_backoff_ms": 10, "retry.max_backoff_ms": 50, "retry.max_attempts": 2, "breaker.probe_interval_ms": 200,
                           "care360.timeout_ms": 1000})
     put = scene.put(requests(result_key))
     service = scene.service(ready=False, key="canary-wrong-key")
