@@ -163,7 +163,8 @@ static void on_news(void *context, const struct kafka_report *report)
 /* What each stop of the line means to somebody who is woken at night. */
 static const char *const cause_sentences[STOP_CAUSE_COUNT] = {
 	[STOP_CREDENTIALS] = "Care360 refuses the API key",
-	[STOP_ENDPOINT] = "what answers at the API's address is not the API",
+	[STOP_ENDPOINT] =
+		"what answers at care360.base_url is not the Care360 API, or denies access",
 	[STOP_API_DOWN] = "the Care360 API is down or fails",
 	[STOP_RATE_LIMITED] = "the Care360 API refuses every request as too many",
 	[STOP_KAFKA] = "Kafka cannot be used",
