@@ -155,13 +155,13 @@ def test_run_writes_nothing_to_standard_output_and_one_json_object_a_line_to_sta
     assert len(service.log_lines()) < 50, "at info there is no line a request"
 
 
-def test_health_asks_the_running_service(make_scene):
+def test_health_asks_the_running_service(make_scene, sim):
     scene = make_scene()
     service = scene.service()
     assert run("health", "-c", service.config).returncode == 0
     ready = run("health", "--ready", "-c", service.config)
     assert (ready.returncode, ready.stdout, ready.stderr) == (0, "ready\n", "")
-    service.write_key("not-the-key")
+    sim.set(api_key="another-key")
     scene.put(small(1))
     service.wait_not_ready("credentials")
     assert run("health", "-c", service.config).returncode == 0
