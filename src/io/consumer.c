@@ -429,8 +429,10 @@ bool consumer_close(struct consumer *consumer, int timeout_ms, struct error *err
 {
 	int64_t deadline = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
 	consumer->closing = true;
-	rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);
-	rd_kafka_error_t *error = rd_kafka_consumer_close_queue(consumer->client, queue);
+	consumer->close_by_ns = deadline;
+	consumer->close_queue = rd_kafka_queue_new(consumer->client);
+	rd_kafka_error_t *error =
+		rd_kafka_consumer_close_queue(consumer->client, consumer->close_queue);
 	bool closed = error == NULL;
 	if (error != NULL) {
 		error_set(
@@ -444,16 +446,13 @@ bool consumer_close(struct consumer *consumer, int timeout_ms, struct error *err
 				timeout_ms);
 			break;
 		}
-		rd_kafka_message_t *message =
-			rd_kafka_consume_queue(queue, left_ms < 100 ? (int)left_ms : 100);
+		rd_kafka_message_t *message = rd_kafka_consume_queue(
+			consumer->close_queue, left_ms < 100 ? (int)left_ms : 100);
 		if (message != NULL)
 			rd_kafka_message_destroy(message);
 	}
 	drop_the_rest(consumer);
 	consumer->stuck = !closed;
-	/* A queue that librdkafka still forwards to is left to it. */
-	if (closed)
-		rd_kafka_queue_destroy(queue);
 	return closed;
 }
 
@@ -472,6 +471,8 @@ void consumer_free(struct consumer *consumer)
 	 */
 	if (consumer->stuck)
 		return;
+	if (consumer->close_queue != NULL)
+		rd_kafka_queue_destroy(consumer->close_queue);
 	if (consumer->client != NULL)
 		rd_kafka_destroy_flags(consumer->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	if (consumer->queue_event >= 0)

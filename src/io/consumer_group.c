@@ -17,6 +17,7 @@
 #include "consumer_parts.h"
 
 #define COMMIT_TIMEOUT_MS 5000
+#define LAST_COMMIT_MS    500
 #define LOOKUP_TIMEOUT_MS 5000
 #define LOOKUP_ATTEMPTS   3
 
@@ -148,6 +149,17 @@ static void commit_answered(rd_kafka_t *client, rd_kafka_resp_err_t code,
 
 /* Commits `offsets`, or all that is stored where it is NULL, and waits for the answer for a while.
  */
+/* When to wait no longer for the answer to a commit. Closing leaves less time, though not none. */
+static int64_t commit_deadline(const struct consumer *consumer)
+{
+	int64_t now = clock_monotonic_ns();
+	int64_t deadline = now + COMMIT_TIMEOUT_MS * NS_PER_MS;
+	if (!consumer->closing || consumer->close_by_ns > deadline)
+		return deadline;
+	int64_t least = now + LAST_COMMIT_MS * NS_PER_MS;
+	return consumer->close_by_ns > least ? consumer->close_by_ns : least;
+}
+
 bool consumer_commit_now(struct consumer *consumer, const rd_kafka_topic_partition_list_t *offsets,
 	struct error *err)
 {
@@ -155,7 +167,7 @@ bool consumer_commit_now(struct consumer *consumer, const rd_kafka_topic_partiti
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(consumer->client);
 	answer.code =
 		rd_kafka_commit_queue(consumer->client, offsets, queue, commit_answered, &answer);
-	int64_t deadline = clock_monotonic_ns() + COMMIT_TIMEOUT_MS * NS_PER_MS;
+	int64_t deadline = commit_deadline(consumer);
 	while (!commit_failed(answer.code) && !answer.came) {
 		int64_t left_ms = (deadline - clock_monotonic_ns()) / NS_PER_MS;
 		if (left_ms <= 0)

@@ -36,9 +36,10 @@ struct consumer {
 	struct kafka_link link;
 	rd_kafka_t *client;
 	rd_kafka_queue_t *queue;
-	int queue_event; /* librdkafka has something in its queue */
-	int wake_event;  /* consumer_wake() was called */
-	bool more;       /* the last poll left records in the queue */
+	rd_kafka_queue_t *close_queue; /* what happens while it is being closed */
+	int queue_event;               /* librdkafka has something in its queue */
+	int wake_event;                /* consumer_wake() was called */
+	bool more;                     /* the last poll left records in the queue */
 
 	char **topics; /* every topic name that was ever assigned */
 	size_t topic_count;
@@ -56,7 +57,8 @@ struct consumer {
 	bool broken; /* it cannot go on; `failure` says why */
 	struct error failure;
 	bool closing; /* it takes no partitions any more */
-	bool stuck;   /* it did not close in time */
+	int64_t close_by_ns;
+	bool stuck; /* it did not close in time */
 };
 
 /* Has consumer_poll() fail from now on. */
