@@ -137,6 +137,13 @@ static bool check_options(const struct http_client *client, struct error *err)
 	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
 	if (client->setup.http2 && !(info->features & CURL_VERSION_HTTP2))
 		return error_set(err, "libcurl %s lacks HTTP/2", info->version);
+	CURLU *url = curl_url();
+	CURLUcode code =
+		url ? curl_url_set(url, CURLUPART_URL, client->base_url, 0) : CURLUE_OUT_OF_MEMORY;
+	curl_url_cleanup(url);
+	if (code != CURLUE_OK)
+		return error_set(
+			err, "%s is not a URL: %s", client->base_url, curl_url_strerror(code));
 	if (!client->ca_file[0])
 		return true;
 	int fd = open(client->ca_file, O_RDONLY | O_CLOEXEC);

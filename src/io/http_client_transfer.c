@@ -145,7 +145,6 @@ static bool set_rules(CURL *easy, const struct transfer_setup *setup)
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	if (setup->ca_file[0])
 		SET(CURLOPT_CAINFO, setup->ca_file);
-	SET(CURLOPT_PATH_AS_IS, 1L);
 	SET(CURLOPT_MAXAGE_CONN, (long)IDLE_S);
 	SET(CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_AGE_S);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -166,6 +165,7 @@ static bool set_callbacks(CURL *easy, struct transfer *transfer)
 {
 	bool ok = true;
 	SET(CURLOPT_PRIVATE, transfer);
+	SET(CURLOPT_CURLU, transfer->parsed);
 	SET(CURLOPT_WRITEFUNCTION, on_body);
 	SET(CURLOPT_WRITEDATA, transfer);
 	SET(CURLOPT_HEADERFUNCTION, on_header);
@@ -182,7 +182,8 @@ struct transfer *transfer_new(const struct transfer_setup *setup)
 		return NULL;
 	transfer->setup = setup;
 	transfer->easy = curl_easy_init();
-	if (!transfer->easy || !set_rules(transfer->easy, setup) ||
+	transfer->parsed = curl_url();
+	if (!transfer->easy || !transfer->parsed || !set_rules(transfer->easy, setup) ||
 		!set_callbacks(transfer->easy, transfer)) {
 		transfer_free(transfer);
 		return NULL;
@@ -195,6 +196,7 @@ void transfer_free(struct transfer *transfer)
 	if (!transfer)
 		return;
 	curl_easy_cleanup(transfer->easy);
+	curl_url_cleanup(transfer->parsed);
 	http_headers_release(transfer->headers);
 	buffer_fini(&transfer->url);
 	buffer_fini(&transfer->body);
@@ -228,11 +230,11 @@ bool transfer_prepare(struct transfer *transfer, const struct http_request *requ
 	buffer_clear(&transfer->url);
 	http_url_append(&transfer->url, base, request->email, request->phone);
 	const char *url = buffer_text(&transfer->url);
-	if (transfer->url.failed) {
+	if (transfer->url.failed ||
+		curl_url_set(transfer->parsed, CURLUPART_URL, url, CURLU_PATH_AS_IS) != CURLUE_OK) {
 		buffer_fini(&transfer->url);
 		return false;
 	}
-	SET(CURLOPT_URL, url);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect_timeout_ms);
 	SET(CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 	transfer->headers = http_headers_hold(headers);

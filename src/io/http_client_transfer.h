@@ -36,6 +36,8 @@ enum transfer_stop { STOP_NONE, STOP_BODY, STOP_HEADERS, STOP_RESEND };
 
 struct transfer {
 	CURL *easy;
+	CURLU *parsed; /* the URL as libcurl takes it: cheaper than as text, which it would parse
+			  twice */
 	struct transfer *next;
 	struct shard *shard; /* where it is under way; NULL: it is not */
 	void *tag;

@@ -633,6 +633,18 @@ static void refuses_a_ca_file_that_cannot_be_read(void **state)
 	http_client_free(NULL);
 }
 
+static void refuses_a_base_url_that_is_none(void **state)
+{
+	(void)state;
+	struct error err = {0};
+	const struct http_client_options options = {.base_url = "http://a b",
+		.connect_timeout_ms = 1,
+		.timeout_ms = 1,
+		.max_connections = 1};
+	assert_null(http_client_new(&options, &err));
+	assert_non_null(strstr(err.text, "http://a b"));
+}
+
 static void names_the_libraries_at_work(void **state)
 {
 	(void)state;
@@ -688,6 +700,7 @@ int main(void)
 		cmocka_unit_test(wakes_from_another_thread),
 		cmocka_unit_test(a_wake_before_the_wait_counts),
 		cmocka_unit_test(refuses_a_ca_file_that_cannot_be_read),
+		cmocka_unit_test(refuses_a_base_url_that_is_none),
 		cmocka_unit_test(names_the_libraries_at_work),
 	};
 	return cmocka_run_group_tests(tests, set_up_library, end_library);
