@@ -112,10 +112,12 @@ bool gate_ask_again(struct gate *gate, uint64_t start, int64_t now, uint64_t *re
 bool gate_end(struct gate *gate, unsigned flow, uint64_t start, enum gate_sign sign, int64_t now,
 	struct gate_view *ret_view);
 
-/* An event of that flow used all its attempts and nobody disproved them: the API is to blame. Stops
- * the line. */
-void gate_stop_undisproved(
-	struct gate *gate, unsigned flow, int64_t now, struct gate_view *ret_view);
+/*
+ * An event of that flow used all its attempts, the last of them `last_start`, and nobody disproved
+ * them: the API is to blame. Stops the line until a request that started later is answered.
+ */
+void gate_stop_undisproved(struct gate *gate, unsigned flow, uint64_t last_start, int64_t now,
+	struct gate_view *ret_view);
 
 void gate_look(struct gate *gate, struct gate_view *ret_view);
 

@@ -38,7 +38,8 @@ void flow_give_up(struct flow *flow, struct lookup *lookup)
 void flow_blame_api(struct flow *flow, struct lookup *lookup, int64_t now)
 {
 	struct gate_view view;
-	gate_stop_undisproved(flow->gate, flow->options.number, now, &view);
+	uint64_t last_start = lookup->undisproved[lookup->undisproved_count - 1].start;
+	gate_stop_undisproved(flow->gate, flow->options.number, last_start, now, &view);
 	lookup_stopped_line(lookup, flow->options.max_attempts, &view);
 	flow_make_ready(flow, lookup, true);
 }

@@ -10,7 +10,7 @@
 /* A line that goes again comes back to its limit over this long, so that no herd sets off. */
 #define RAMP_NS NS_PER_S
 
-/* How long the flow that probed last leaves the next probe to the others. */
+/* How long a flow leaves the next probe to those whose turn it is. */
 #define PROBE_TURN_NS (20 * NS_PER_MS)
 
 /* The last stops that are remembered. */
@@ -20,8 +20,9 @@
 struct seat {
 	unsigned in_flight;
 	uint64_t last_start;
-	bool waiting; /* it was told to wait, and has something to start since */
-	bool woken;   /* and was woken, but has not asked again yet */
+	uint64_t turn; /* rises: when it last probed, or stopped the line */
+	bool waiting;  /* it was told to wait, and has something to start since */
+	bool woken;    /* and was woken, but has not asked again yet */
 };
 
 struct gate {
@@ -47,7 +48,7 @@ struct gate {
 	/* While it is stopped. */
 	uint64_t probe; /* the start number of the probe under way; 0: none */
 	int64_t next_probe_at;
-	unsigned last_prober;
+	uint64_t turns; /* of probing, given so far */
 
 	/* After it was stopped. */
 	int64_t ramp_from;
@@ -228,10 +229,11 @@ static struct gate_leave ask_running(struct gate *gate, unsigned flow, int64_t n
 	return given;
 }
 
-static bool other_waits(const struct gate *gate, unsigned flow)
+/* Whether another flow waits whose last turn of probing is longer ago. */
+static bool other_probes_first(const struct gate *gate, unsigned flow)
 {
 	for (unsigned i = 0; i < gate->options.flows; i++)
-		if (i != flow && gate->seats[i].waiting)
+		if (gate->seats[i].waiting && gate->seats[i].turn < gate->seats[flow].turn)
 			return true;
 	return false;
 }
@@ -241,14 +243,14 @@ static struct gate_leave ask_stopped(struct gate *gate, unsigned flow, int64_t n
 	if (gate->probe != 0 || gate->in_flight >= gate->options.in_flight)
 		return wait_until(gate, flow, TIME_NEVER);
 	int64_t turn = gate->next_probe_at;
-	if (flow == gate->last_prober && other_waits(gate, flow))
+	if (other_probes_first(gate, flow))
 		turn += PROBE_TURN_NS;
 	if (now < turn)
 		return wait_until(gate, flow, turn);
 
 	struct gate_leave given = start_one(gate, flow, true);
 	gate->probe = given.start;
-	gate->last_prober = flow;
+	gate->seats[flow].turn = ++gate->turns;
 	gate->next_probe_at = now + gate->options.probe_interval_ns;
 	return given;
 }
@@ -295,7 +297,7 @@ bool gate_ask_again(struct gate *gate, uint64_t start, int64_t now, uint64_t *re
 static void stop(
 	struct gate *gate, unsigned flow, enum stop_cause cause, uint64_t go_after, int64_t now)
 {
-	gate->last_prober = flow;
+	gate->seats[flow].turn = ++gate->turns;
 	gate->cause = cause;
 	gate->stops++;
 	gate->witness_at[gate->stops % STOPS_KEPT] = gate->witness;
@@ -362,11 +364,20 @@ static void on_refusal_of_all(
 		gate->go_after = start;
 }
 
+/* A probe that was due is possible only now: so long the flows have to take their turns. */
+static void open_probing(struct gate *gate, int64_t now)
+{
+	if (gate->next_probe_at < now)
+		gate->next_probe_at = now;
+	wake_all(gate);
+}
+
 bool gate_end(struct gate *gate, unsigned flow, uint64_t start, enum gate_sign sign, int64_t now,
 	struct gate_view *ret_view)
 {
 	enter(gate);
 	uint64_t stops = gate->stops;
+	bool was_full = gate->in_flight >= gate->options.in_flight;
 	gate->in_flight--;
 	gate->seats[flow].in_flight--;
 	gate->seats[flow].woken = true; /* it asks again by itself, now that it has a reply */
@@ -389,10 +400,11 @@ bool gate_end(struct gate *gate, unsigned flow, uint64_t start, enum gate_sign s
 	case SIGN_NONE:
 		break;
 	}
-	if (start == gate->probe) {
+	bool was_probe = start == gate->probe;
+	if (was_probe)
 		gate->probe = 0;
-		wake_all(gate);
-	}
+	if (was_probe || (was_full && gate->cause != STOP_NONE))
+		open_probing(gate, now);
 	wake_neediest(gate);
 	*ret_view = view_of(gate);
 	bool stopped = gate->stops != stops;
@@ -400,12 +412,12 @@ bool gate_end(struct gate *gate, unsigned flow, uint64_t start, enum gate_sign s
 	return stopped;
 }
 
-void gate_stop_undisproved(
-	struct gate *gate, unsigned flow, int64_t now, struct gate_view *ret_view)
+void gate_stop_undisproved(struct gate *gate, unsigned flow, uint64_t last_start, int64_t now,
+	struct gate_view *ret_view)
 {
 	enter(gate);
 	if (gate->cause == STOP_NONE)
-		stop(gate, flow, STOP_API_DOWN, gate->last_start, now);
+		stop(gate, flow, STOP_API_DOWN, last_start, now);
 	*ret_view = view_of(gate);
 	leave(gate);
 }
@@ -432,7 +444,7 @@ void gate_set_kafka_fine(struct gate *gate, bool fine, int64_t now)
 	if (gate->kafka_fine && !fine)
 		gate->stopped_at = now;
 	gate->kafka_fine = fine;
-	wake_all(gate);
+	open_probing(gate, now);
 	leave(gate);
 }
 
@@ -464,7 +476,7 @@ void gate_set_options(struct gate *gate, const struct gate_options *options, int
 		options->adaptive, now);
 	breaker_init(&gate->breaker, options->failure_percent, options->min_requests,
 		options->window_ns);
-	wake_all(gate);
+	open_probing(gate, now);
 	leave(gate);
 }
 
