@@ -1,13 +1,32 @@
 /* What may start and when, and when something must. */
 #include "world.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 #define RAMP_NS NS_PER_S
+
+/* A look-up that fails so often will never end. */
+#define FAILURES_MAX 5000
 
 static bool line_runs(const struct world *world)
 {
 	return world->line.cause == STOP_NONE && !world->kafka_down && !world->key_gone;
+}
+
+/* Workers probe in turn, and with look-ups that never failed before those that did. */
+static void check_turn(struct world *world, const struct call *call)
+{
+	const struct worker *prober = &world->workers[call->worker];
+	if (call->inquiry->setbacks > 0 && prober->unstarted > 0 &&
+		world->plan.retry_after_percent == 0)
+		broken(world, "event %zu probes, though others never failed",
+			call->inquiry->tales[0]);
+	for (unsigned i = 0; i < world->plan.workers; i++) {
+		const struct worker *worker = &world->workers[i];
+		if (call->worker == world->line.last_prober && i != call->worker && worker->asked &&
+			worker->unstarted > 0 && worker->asked_since < world->line.turns)
+			broken(world, "worker %u probes again before worker %u", call->worker, i);
+	}
 }
 
 static void check_probe(struct world *world, const struct call *call)
@@ -22,6 +41,9 @@ static void check_probe(struct world *world, const struct call *call)
 		world->now < line->probed_at + world->plan.gate.probe_interval_ns)
 		broken(world, "a probe starts too early");
 	line->probed_at = world->now;
+	check_turn(world, call);
+	line->last_prober = call->worker;
+	line->turns++;
 }
 
 static void check_limits(struct world *world)
@@ -64,18 +86,28 @@ static void check_attempts(struct world *world, const struct call *call)
 			count);
 }
 
-/* Nobody waits below a share of his own while the others take all that comes free. */
+/* Nobody who has nothing under way waits while the others take all that comes free. */
 static void check_fairness(struct world *world, const struct call *call)
 {
 	for (unsigned i = 0; i < world->plan.workers; i++) {
 		struct worker *worker = &world->workers[i];
-		bool waits = worker->unstarted > 0 && worker->under_way == 0 &&
-			     worker->draining == 0 && world->plan.retry_after_percent == 0;
-		if (i == call->worker || !waits || call->probe)
+		if (!worker->asked || worker->under_way > 0 || worker->unstarted == 0)
 			worker->passed_over = 0;
-		else if (++worker->passed_over > 50 + 4 * world->plan.gate.in_flight)
+		else if (i != call->worker && ++worker->passed_over > 2 * world->plan.workers)
 			broken(world, "worker %u starves", i);
 	}
+	world->workers[call->worker].asked = false;
+	world->workers[call->worker].passed_over = 0;
+}
+
+void check_wait(struct world *world, unsigned number)
+{
+	struct worker *worker = &world->workers[number];
+	bool waits = worker->unstarted > 0 && worker->draining == 0 &&
+		     world->plan.retry_after_percent == 0;
+	if (waits && !worker->asked)
+		worker->asked_since = world->line.turns;
+	worker->asked = waits;
 }
 
 void check_start(struct world *world, const struct call *call)
@@ -98,24 +130,25 @@ void check_start(struct world *world, const struct call *call)
 			call->inquiry->tales[0]);
 }
 
-static void drop_forgiven(struct inquiry *inquiry)
+/* Makes room for more attempts: those that were forgiven go, and the oldest where none was. */
+static void drop_attempts(struct inquiry *inquiry)
 {
 	size_t left = 0;
 	for (size_t i = 0; i < inquiry->failed_count; i++)
 		if (!inquiry->failed[i].forgiven)
 			inquiry->failed[left++] = inquiry->failed[i];
-	inquiry->failed_count = left;
+	size_t drop = left == ATTEMPTS_KEPT ? ATTEMPTS_KEPT / 2 : 0;
+	memmove(inquiry->failed, inquiry->failed + drop, (left - drop) * sizeof(*inquiry->failed));
+	inquiry->failed_count = left - drop;
 }
 
 static struct failed_attempt *note_failed(
 	struct world *world, struct inquiry *inquiry, uint64_t start)
 {
 	if (inquiry->failed_count == ATTEMPTS_KEPT)
-		drop_forgiven(inquiry);
-	if (inquiry->failed_count == ATTEMPTS_KEPT) {
+		drop_attempts(inquiry);
+	if (inquiry->failures == FAILURES_MAX)
 		broken(world, "event %zu fails and fails", inquiry->tales[0]);
-		inquiry->failed_count--;
-	}
 	inquiry->failures++;
 	struct failed_attempt *failed = &inquiry->failed[inquiry->failed_count++];
 	*failed = (struct failed_attempt){.start = start};
@@ -144,9 +177,9 @@ void check_resend(struct world *world, struct call *call, uint64_t start)
 	if (!line_runs(world) || call->probe)
 		broken(world, "a request is sent again while the line is stopped");
 	note_failed(world, call->inquiry, call->start);
+	call->inquiry->setbacks++;
 	call->inquiry->reason = REASON_API_UNAVAILABLE;
 	call->start = start;
-	world->line.starts = start;
 	check_rate(world);
 	check_attempts(world, call);
 }
@@ -162,7 +195,7 @@ static bool somebody_could_start(struct world *world, int64_t *ret_by)
 	if (world->line.cause == STOP_NONE) {
 		double rate = state.requests_per_second_limit;
 		if (rate > 0)
-			*ret_by += (int64_t)((double)NS_PER_S / rate);
+			*ret_by += (int64_t)(2 * (double)NS_PER_S / rate);
 		return state.in_flight < state.in_flight_limit;
 	}
 	if (state.in_flight >= world->plan.gate.in_flight)

@@ -87,13 +87,16 @@ static void forgive_all(struct world *world)
 	}
 }
 
-static void stop(struct world *world, enum stop_cause cause, uint64_t go_after)
+static void stop(struct world *world, unsigned worker, enum stop_cause cause, uint64_t go_after)
 {
 	struct line *line = &world->line;
+	line->last_prober = worker;
+	line->turns++;
 	line->cause = cause;
 	line->stops++;
 	line->stopped_at = world->now;
 	line->go_after = go_after;
+	line->go_perhaps = go_after;
 	line->probed_at = -1;
 	line->refusing_since = -1;
 	forgive_all(world);
@@ -104,6 +107,7 @@ static void go(struct world *world)
 {
 	struct line *line = &world->line;
 	line->cause = STOP_NONE;
+	line->perhaps = false;
 	line->went_at = world->now;
 	line->under_way_then = (unsigned)world->call_count;
 	forget_ends(line);
@@ -117,27 +121,31 @@ static void on_answer(struct world *world, const struct call *call)
 		line->witness = call->start;
 	line->refusing_since = -1;
 	count_end(world, false);
-	if (line->cause != STOP_NONE && call->start > line->go_after)
+	if (line->cause == STOP_NONE)
+		return;
+	if (call->start > line->go_after)
 		go(world);
+	else if (call->start > line->go_perhaps)
+		line->perhaps = true;
 }
 
-static void on_failure(struct world *world)
+static void on_failure(struct world *world, const struct call *call)
 {
 	struct line *line = &world->line;
 	line->refusing_since = -1;
 	count_end(world, true);
 	if (line->cause == STOP_NONE && too_many_failed(world))
-		stop(world, STOP_API_DOWN, starts_so_far(world));
+		stop(world, call->worker, STOP_API_DOWN, starts_so_far(world));
 }
 
-static void on_refusal(struct world *world)
+static void on_refusal(struct world *world, const struct call *call)
 {
 	struct line *line = &world->line;
 	if (line->refusing_since < 0)
 		line->refusing_since = world->now;
 	if (line->cause == STOP_NONE &&
 		world->now - line->refusing_since >= world->plan.gate.window_ns)
-		stop(world, STOP_RATE_LIMITED, starts_so_far(world));
+		stop(world, call->worker, STOP_RATE_LIMITED, starts_so_far(world));
 }
 
 static void on_blow(struct world *world, const struct call *call, enum stop_cause cause)
@@ -147,7 +155,8 @@ static void on_blow(struct world *world, const struct call *call, enum stop_caus
 		return;
 	line->refusing_since = -1;
 	if (line->cause == STOP_NONE)
-		stop(world, cause, cause == STOP_CREDENTIALS ? starts_so_far(world) : call->start);
+		stop(world, call->worker, cause,
+			cause == STOP_CREDENTIALS ? starts_so_far(world) : call->start);
 	else if (cause == STOP_CREDENTIALS && call->probe)
 		line->cause = cause;
 	else if (line->cause == cause && call->start > line->go_after && !call->probe)
@@ -161,10 +170,10 @@ void line_end(struct world *world, const struct call *call)
 		on_answer(world, call);
 		break;
 	case MEANS_FAILURE:
-		on_failure(world);
+		on_failure(world, call);
 		break;
 	case MEANS_REFUSAL:
-		on_refusal(world);
+		on_refusal(world, call);
 		break;
 	case MEANS_BAD_KEY:
 		on_blow(world, call, STOP_CREDENTIALS);
@@ -190,7 +199,8 @@ static bool is_undisproved(const struct world *world, const struct inquiry *inqu
 
 /*
  * The line stopped because of an event that failed all its attempts: there must be one, and its
- * last attempt stays on record, but for the first time where there is only one attempt.
+ * last attempt stays on record, but for the first time where there is only one attempt. A reply to
+ * a later start sets the line going; where there are several such events, any of them may be meant.
  */
 static void stop_undisproved(struct world *world, unsigned worker)
 {
@@ -204,9 +214,13 @@ static void stop_undisproved(struct world *world, unsigned worker)
 	}
 	if (count == 0)
 		broken(world, "the line stopped without a cause");
-	stop(world, STOP_API_DOWN, world->line.starts);
+	stop(world, worker, STOP_API_DOWN, 0);
 	for (size_t i = 0; i < count; i++) {
 		struct failed_attempt *last = &blamed[i]->failed[blamed[i]->failed_count - 1];
+		if (last->start > world->line.go_after)
+			world->line.go_after = last->start;
+		if (i == 0 || last->start < world->line.go_perhaps)
+			world->line.go_perhaps = last->start;
 		if (world->plan.flow.max_attempts > 1 || blamed[i]->stopped_line)
 			last->forgiven = false;
 	}
@@ -223,7 +237,11 @@ void line_compare(struct world *world, unsigned worker)
 	if (state.stops != world->line.stops)
 		broken(world, "the line stopped %llu times, and should have %llu times",
 			(unsigned long long)state.stops, (unsigned long long)world->line.stops);
-	world->line.starts = state.started;
+	if (world->line.perhaps && (world->kafka_down || world->key_gone))
+		world->blurred = true;
+	else if (world->line.perhaps && state.cause == STOP_NONE)
+		go(world);
+	world->line.perhaps = false;
 	enum stop_cause cause = world->line.cause;
 	if (world->key_gone)
 		cause = STOP_CREDENTIALS;

@@ -157,8 +157,8 @@ static void check_blame(struct world *world, const struct tale *tale, const stru
 	if (count < max && unclassified < 2)
 		broken(world, "event %zu is blamed for %u attempts, of which %u count",
 			tale->number, outcome->attempts, count);
-	if (outcome->attempts < (unclassified >= 2 ? 2 : max) ||
-		outcome->attempts > inquiry->failures)
+	unsigned least = unclassified >= 2 && max > 2 ? 2 : max;
+	if (outcome->attempts < least || outcome->attempts > inquiry->failures)
 		broken(world, "event %zu has %u attempts, but %u failed and %u count", tale->number,
 			outcome->attempts, inquiry->failures, count);
 	if (outcome->reason != inquiry->reason)
@@ -225,6 +225,8 @@ void check_result(struct world *world, struct event *event)
 		return;
 	}
 	check_outcome(world, tale, event);
+	if (tale->offset > tale->assignment->cut)
+		broken(world, "event %zu is published, but lies above the cut", tale->number);
 	if (lane != NONE && tale->offset <= tale->assignment->lane_last[lane])
 		broken(world, "event %zu comes out after one that came later", tale->number);
 	if (lane != NONE)
@@ -276,4 +278,69 @@ void check_acknowledged(struct world *world, struct tale *tale)
 		broken(world, "partition %d would commit %lld, not %lld", assignment->partition,
 			(long long)offset_tracker_watermark(assignment->tracker),
 			(long long)watermark);
+}
+
+/* Whether an event has its outcome, as far as the world can tell. */
+static bool is_answered(const struct tale *tale)
+{
+	return tale->shape != ASKS || (tale->inquiry != NULL && tale->inquiry->answered_by != 0);
+}
+
+static bool somebody_is_before(const struct world *world, const struct tale *tale)
+{
+	int lane = lane_of(world, tale);
+	for (size_t i = 0; i < world->held_count && lane != NONE; i++) {
+		const struct tale *other = world->tales[world->held[i]];
+		if (other->assignment == tale->assignment && lane_of(world, other) == lane &&
+			other->offset < tale->offset)
+			return true;
+	}
+	return false;
+}
+
+/* The longest that a look-up may wait before it is tried again. */
+static int64_t longest_backoff(const struct world *world, const struct inquiry *inquiry)
+{
+	int64_t wait = world->plan.flow.initial_backoff_ns;
+	for (unsigned i = 1; i < inquiry->setbacks && wait < world->plan.flow.max_backoff_ns; i++)
+		wait *= 2;
+	return wait < world->plan.flow.max_backoff_ns ? wait : world->plan.flow.max_backoff_ns;
+}
+
+/* Whether a look-up is not tried again though it could be: its worker sleeps, and there is room. */
+static bool is_overdue(
+	const struct world *world, const struct tale *tale, const struct gate_state *state)
+{
+	const struct inquiry *inquiry = tale->inquiry;
+	int64_t slack = 50 * NS_PER_MS;
+	if (inquiry == NULL || inquiry->lookup != NULL ||
+		world->workers[tale->worker].draining > 0 || world->line.cause != STOP_NONE ||
+		world->kafka_down || world->key_gone || world->plan.retry_after_percent > 0 ||
+		world->call_count >= state->in_flight_limit || state->requests_per_second_limit > 0)
+		return false;
+	for (unsigned i = 0; i < world->plan.workers; i++)
+		if (world->workers[i].runs_at < world->now + slack)
+			return false;
+	int64_t since = inquiry->ended_at;
+	if (world->line.went_at > since)
+		since = world->line.went_at;
+	return world->now > since + longest_backoff(world, inquiry) + slack;
+}
+
+/* No event waits for longer than it must. */
+void check_held(struct world *world)
+{
+	struct gate_state state;
+	gate_state(world->gate, world->now, &state);
+	for (size_t i = 0; i < world->held_count && i < 50; i++) {
+		const struct tale *tale = world->tales[world->held[i]];
+		if (!is_answered(tale)) {
+			if (is_overdue(world, tale, &state) && !somebody_is_before(world, tale))
+				broken(world, "event %zu is not tried again", tale->number);
+		} else if (world->workers[tale->worker].runs_at == TIME_NEVER &&
+			   !somebody_is_before(world, tale)) {
+			broken(world, "event %zu has its answer, but is not published",
+				tale->number);
+		}
+	}
 }

@@ -85,6 +85,7 @@ void worker_run(struct world *world, unsigned number)
 		line_compare(world, number);
 		switch (kind) {
 		case FLOW_WAIT:
+			check_wait(world, number);
 			if (action.until != TIME_NEVER)
 				run_at(world, number, action.until);
 			return;
@@ -156,6 +157,8 @@ void worker_reply(struct world *world, struct call *call)
 		note_retry_after(world, call);
 		check_failure(world, call, world->line.stops != stops);
 	}
+	inquiry->ended_at = world->now;
+	inquiry->setbacks++;
 	if (answer->meaning == MEANS_ANSWER) {
 		inquiry->answered_by = call->number;
 		inquiry->asked_at = call->started_at;
@@ -210,6 +213,7 @@ void worker_drain_begin(struct world *world, unsigned number, struct assignment 
 	int64_t highest;
 	flow_drain_begin(worker->flow, assignment, &highest);
 	worker->draining++;
+	worker->asked = false;
 	int64_t real = highest_started(world, number, assignment);
 	if (!assignment->lost && highest < real)
 		broken(world, "a flow says it got to %lld, but it got to %lld", (long long)highest,

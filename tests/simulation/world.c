@@ -84,6 +84,7 @@ static void assign(struct world *world, int partition)
 	assignment->tracker = offset_tracker_new(NULL);
 	assignment->next_offset = (int64_t)dice(&world->random, 1000);
 	assignment->highest = -1;
+	assignment->cut = TIME_NEVER;
 	assignment->watermark = -1;
 	for (size_t i = 0; i < array_length(assignment->lane_last); i++)
 		assignment->lane_last[i] = -1;
@@ -165,6 +166,13 @@ static void plan_heartbeat(struct world *world)
 	agenda_add(world, world->now + wait, (struct happening){.kind = HAPPENS_HEARTBEAT});
 }
 
+/* How long a worker may take until it does its part of a drain. */
+static int64_t step_of_drain(struct world *world)
+{
+	int64_t longest = chance(&world->random, 30) ? 500 : 5;
+	return (int64_t)dice(&world->random, (uint64_t)(longest * NS_PER_MS));
+}
+
 static void revoke(struct world *world)
 {
 	struct random *random = &world->random;
@@ -179,7 +187,7 @@ static void revoke(struct world *world)
 		assignment->lost = lost;
 		assignment->answers_due = world->plan.workers;
 		for (unsigned k = 0; k < world->plan.workers; k++)
-			agenda_add(world, world->now + (int64_t)dice(random, 5 * NS_PER_MS),
+			agenda_add(world, world->now + step_of_drain(world),
 				(struct happening){
 					.kind = lost ? HAPPENS_LOSS : HAPPENS_DRAIN_BEGIN,
 					.worker = k,
@@ -193,8 +201,9 @@ static void drain_begin(struct world *world, unsigned worker, struct assignment 
 	worker_drain_begin(world, worker, assignment);
 	if (--assignment->answers_due > 0)
 		return;
+	assignment->cut = assignment->highest;
 	for (unsigned i = 0; i < world->plan.workers; i++) {
-		int64_t at = world->now + (int64_t)dice(&world->random, 5 * NS_PER_MS);
+		int64_t at = world->now + step_of_drain(world);
 		agenda_add(world, at,
 			(struct happening){
 				.kind = HAPPENS_DRAIN_CUT, .worker = i, .subject = assignment});
@@ -404,7 +413,7 @@ static int64_t deadline(const struct world *world)
 
 static void live(struct world *world)
 {
-	while (!world->broken && !is_over(world)) {
+	while (!world->broken && !world->blurred && !is_over(world)) {
 		if (world->agenda_count == 0) {
 			broken(world, "nothing happens any more, and %zu events have no result",
 				world->unfinished);
@@ -422,6 +431,8 @@ static void live(struct world *world)
 		plan_heartbeat(world);
 		if (!world->broken)
 			check_rest(world);
+		if (!world->broken && world->happened % 16 == 0)
+			check_held(world);
 	}
 }
 
@@ -439,9 +450,9 @@ static void free_assignments(struct world *world)
 static void end(struct world *world)
 {
 	for (unsigned i = 0; i < world->plan.workers; i++) {
-		if (!world->broken && flow_held(world->workers[i].flow) != 0)
+		if (is_over(world) && !world->broken && flow_held(world->workers[i].flow) != 0)
 			broken(world, "a flow holds events at the end");
-		if (!world->broken && flow_retrying(world->workers[i].flow) != 0)
+		if (is_over(world) && !world->broken && flow_retrying(world->workers[i].flow) != 0)
 			broken(world, "a flow still counts events to be tried again");
 		flow_free(world->workers[i].flow);
 		free(world->workers[i].inbox);

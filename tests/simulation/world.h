@@ -124,6 +124,8 @@ struct inquiry {
 	enum reason reason;   /* of the last failure */
 	uint64_t answered_by; /* call number; 0: not answered */
 	int64_t asked_at;     /* when that call started */
+	int64_t ended_at;     /* when its last request ended */
+	unsigned setbacks;    /* replies that did not answer it */
 	bool stopped_line;    /* its failures stopped the line before */
 };
 
@@ -152,6 +154,7 @@ struct assignment {
 	unsigned answers_due; /* workers that have not said yet how far they got */
 	unsigned cuts_due;
 	int64_t highest;
+	int64_t cut;       /* nothing above it may be published any more */
 	int64_t watermark; /* what may be committed; -1: nothing */
 	size_t first_open; /* the first of its tales that is not acknowledged */
 	int64_t lane_not_before[KEYS_MAX + 1];
@@ -223,7 +226,9 @@ struct worker {
 	struct happening *inbox; /* what waits for the end of a drain */
 	size_t inbox_count;
 	unsigned draining;    /* drains between their two steps */
-	unsigned passed_over; /* starts of others in a row while it waited below its share */
+	bool asked;           /* it was told to wait with something to start */
+	unsigned passed_over; /* starts of others since then, while it had none under way */
+	uint64_t asked_since; /* the line's turns then */
 };
 
 /* What the checker remembers of the line. */
@@ -233,9 +238,12 @@ struct line {
 	int64_t stopped_at;
 	int64_t went_at; /* when it last went on; far back if never */
 	unsigned under_way_then;
-	uint64_t go_after; /* a documented reply to a later start sets it going */
-	uint64_t starts;   /* start numbers issued before this step */
-	int64_t probed_at; /* the last probe since the stop or the new key; -1: none */
+	uint64_t go_after;    /* a documented reply to a later start sets it going */
+	uint64_t go_perhaps;  /* one to a start above this and up to go_after may do so */
+	bool perhaps;         /* such a reply has just come */
+	unsigned last_prober; /* the worker that probed last, or stopped the line since */
+	uint64_t turns;       /* probes and stops so far */
+	int64_t probed_at;    /* the last probe since the stop or the new key; -1: none */
 	uint64_t witness;
 	int64_t refusing_since; /* -1: not so */
 	double tokens;
@@ -281,6 +289,7 @@ struct world {
 	size_t unfinished; /* tales held or published */
 	bool kafka_down;
 	bool key_gone;
+	bool blurred; /* the checker lost track, and the history ends */
 	uint64_t calls_made;
 	uint64_t happened;
 };
@@ -324,11 +333,13 @@ void check_start(struct world *world, const struct call *call);
 void check_failure(struct world *world, const struct call *call, bool stopped_before);
 void check_resend(struct world *world, struct call *call, uint64_t start);
 void check_rest(struct world *world);
+void check_wait(struct world *world, unsigned worker);
 
 /* tales.c: what becomes of events */
 struct tale *tale_of(const struct world *world, const struct event *event);
 void tale_held(struct world *world, struct tale *tale);
 struct inquiry *inquiry_of(struct world *world, unsigned worker, struct lookup *lookup);
+void check_held(struct world *world);
 bool inquiry_is_wanted(const struct world *world, const struct inquiry *inquiry);
 int64_t inquiry_not_before(const struct world *world, const struct inquiry *inquiry);
 void note_retry_after(struct world *world, const struct call *call);
