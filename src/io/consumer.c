@@ -403,7 +403,7 @@ struct consumer *consumer_new(const struct settings *settings,
 	const char *first = settings->kafka.request_topics.count > 0
 				    ? settings->kafka.request_topics.items[0]
 				    : "";
-	kafka_link_init(&consumer->link, "consumer", first, consumer, callbacks->report,
+	kafka_link_init(&consumer->link, "consumer", settings, first, consumer, callbacks->report,
 		callbacks->context);
 	if (!start(consumer, err)) {
 		consumer_free(consumer);

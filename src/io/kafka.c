@@ -45,7 +45,7 @@ bool kafka_settings_check(const struct settings *settings, struct error *err)
 {
 	for (int role = KAFKA_CONSUMER; role <= KAFKA_PRODUCER; role++) {
 		struct kafka_link link;
-		kafka_link_init(&link, "check", NULL, NULL, NULL, NULL);
+		kafka_link_init(&link, "check", settings, NULL, NULL, NULL, NULL);
 		rd_kafka_conf_t *conf = kafka_conf_new(settings, (enum kafka_role)role, &link, err);
 		if (conf != NULL)
 			rd_kafka_conf_destroy(conf);

@@ -39,7 +39,9 @@ struct kafka_link {
 	void *owner; /* the client: what librdkafka's callbacks get is the link */
 	kafka_report_fn *report;
 	void *context;
-	const char *name;        /* "consumer", "producer" */
+	const char *name; /* "consumer", "producer" */
+	const char *group;
+	const char *user;
 	const char *probe_topic; /* asked about to see whether a broker is there */
 	char *secrets[MAX_SECRETS];
 	size_t secret_count;
@@ -52,8 +54,8 @@ struct kafka_link {
 	int64_t next_probe_ns;
 };
 
-void kafka_link_init(struct kafka_link *link, const char *name, const char *probe_topic,
-	void *owner, kafka_report_fn *report, void *context);
+void kafka_link_init(struct kafka_link *link, const char *name, const struct settings *settings,
+	const char *probe_topic, void *owner, kafka_report_fn *report, void *context);
 void kafka_link_fini(struct kafka_link *link);
 
 /* Makes librdkafka's log and errors come to the link, which becomes the opaque. */
@@ -78,6 +80,9 @@ void kafka_link_fine(struct kafka_link *link, const char *topic);
 
 /* A broker answered. */
 void kafka_link_alive(struct kafka_link *link);
+
+/* Whether no broker is there, as far as is known. */
+bool kafka_link_down(struct kafka_link *link);
 
 /* Whether there is anything wrong; cheap. */
 bool kafka_link_troubled(struct kafka_link *link);

@@ -20,14 +20,16 @@ struct trouble {
 	struct trouble *next;
 };
 
-void kafka_link_init(struct kafka_link *link, const char *name, const char *probe_topic,
-	void *owner, kafka_report_fn *report, void *context)
+void kafka_link_init(struct kafka_link *link, const char *name, const struct settings *settings,
+	const char *probe_topic, void *owner, kafka_report_fn *report, void *context)
 {
 	*link = (struct kafka_link){
 		.owner = owner,
 		.report = report,
 		.context = context,
 		.name = name,
+		.group = settings->kafka.group_id,
+		.user = settings->kafka.security.username,
 		.probe_topic = probe_topic,
 	};
 	pthread_mutex_init(&link->lock, NULL);
@@ -85,7 +87,7 @@ void kafka_link_say(struct kafka_link *link, enum kafka_news news, enum log_leve
 	char text[ERROR_TEXT_SIZE];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	vsnprintf(text, sizeof(text), format, args); // NOLINT(clang-analyzer-valist.Uninitialized)
 	va_end(args);
 	kafka_link_report(link, &(struct kafka_report){
 					.news = news,
@@ -172,7 +174,9 @@ static void error_raised(rd_kafka_t *client, int number, const char *text, void 
 		kafka_link_say(link, KAFKA_NEWS_LOG, LOG_LEVEL_DEBUG, "%s: %s", link->name, text);
 		break;
 	case RD_KAFKA_RESP_ERR__FATAL:
-		report_fatal(link, client);
+		if (!kafka_link_trouble(
+			    link, rd_kafka_fatal_error(client, NULL, 0), NULL, text, true))
+			report_fatal(link, client);
 		break;
 	default:
 		if (!kafka_link_trouble(link, code, NULL, text, false))
@@ -217,14 +221,16 @@ static bool add_trouble(
 }
 
 static void begin_trouble(struct kafka_link *link, enum kafka_news news, const char *kind,
-	const char *topic, const char *text, bool in_use)
+	const char *name, const char *topic, const char *text, bool in_use)
 {
 	char resource[300];
-	snprintf(resource, sizeof(resource), "%s%s%s", kind, topic == NULL ? "" : " ",
-		topic == NULL ? "" : topic);
+	snprintf(resource, sizeof(resource), "%s%s%s", kind, name[0] == '\0' ? "" : " ", name);
 	char sentence[ERROR_TEXT_SIZE];
 	if (news == KAFKA_NEWS_TOPIC_MISSING)
 		snprintf(sentence, sizeof(sentence), "%s does not exist", resource);
+	else if (strcmp(kind, "user") == 0)
+		snprintf(sentence, sizeof(sentence), "the brokers refuse the service's login: %s",
+			text);
 	else
 		snprintf(sentence, sizeof(sentence), "%s may not be used: %s", resource, text);
 	pthread_mutex_lock(&link->lock);
@@ -242,7 +248,7 @@ bool kafka_link_trouble(struct kafka_link *link, rd_kafka_resp_err_t code, const
 	case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
 		if (topic == NULL)
 			return false;
-		begin_trouble(link, KAFKA_NEWS_TOPIC_MISSING, "topic", topic, text, false);
+		begin_trouble(link, KAFKA_NEWS_TOPIC_MISSING, "topic", topic, topic, text, false);
 		return true;
 	case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
 	case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
@@ -250,18 +256,20 @@ bool kafka_link_trouble(struct kafka_link *link, rd_kafka_resp_err_t code, const
 	case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
 		if (topic == NULL)
 			return false;
-		begin_trouble(link, KAFKA_NEWS_ACCESS_DENIED, "topic", topic, text, in_use);
+		begin_trouble(link, KAFKA_NEWS_ACCESS_DENIED, "topic", topic, topic, text, in_use);
 		return true;
 	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-		begin_trouble(link, KAFKA_NEWS_ACCESS_DENIED, "group", NULL, text, true);
+		begin_trouble(
+			link, KAFKA_NEWS_ACCESS_DENIED, "group", link->group, NULL, text, true);
 		return true;
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
-		begin_trouble(link, KAFKA_NEWS_ACCESS_DENIED, "cluster", NULL, text, true);
+		begin_trouble(link, KAFKA_NEWS_ACCESS_DENIED, "cluster", "", NULL, text, true);
 		return true;
 	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
 	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-		begin_trouble(link, KAFKA_NEWS_ACCESS_DENIED, "authentication", NULL, text, false);
+		begin_trouble(
+			link, KAFKA_NEWS_ACCESS_DENIED, "user", link->user, NULL, text, false);
 		return true;
 	default:
 		return false;
@@ -330,6 +338,14 @@ bool kafka_link_troubled(struct kafka_link *link)
 	bool troubled = link->suspect || link->down || link->troubles != NULL;
 	pthread_mutex_unlock(&link->lock);
 	return troubled;
+}
+
+bool kafka_link_down(struct kafka_link *link)
+{
+	pthread_mutex_lock(&link->lock);
+	bool down = link->suspect || link->down;
+	pthread_mutex_unlock(&link->lock);
+	return down;
 }
 
 int kafka_link_wait_ms(struct kafka_link *link, int limit_ms)

@@ -4,6 +4,11 @@
  * calls them out, so that they all come on one thread, delivery's.
  *
  * That thread is not the consumer's: a rebalance waits in there for results to be acknowledged.
+ *
+ * librdkafka's idempotent producer is finished for good where the brokers do not let it write.
+ * Somebody will give it the right, so the polling thread makes a new client every RENEW_AFTER then,
+ * and what the former one held is reported as not delivered. The lock makes senders wait while
+ * clients are exchanged.
  */
 #include "io/producer.h"
 
@@ -16,6 +21,12 @@
 #include "base/mem.h"
 #include "kafka_conf.h"
 
+#define RENEW_AFTER (5 * NS_PER_S)
+
+/* A new client that was not refused for so long is not going to be: it asks for leave to write at
+ * once. */
+#define TRUSTED_AFTER (3 * NS_PER_S)
+
 /* librdkafka's handle of a topic, made once: making one costs more than sending a record. */
 struct topic {
 	const char *name; /* librdkafka's */
@@ -24,23 +35,38 @@ struct topic {
 
 struct producer {
 	struct kafka_link link;
-	rd_kafka_t *client;
 	delivery_report_fn *delivered;
 	void *context;
 
-	pthread_rwlock_t lock; /* guards the topics */
+	pthread_rwlock_t lock; /* guards the client and the topics */
+	rd_kafka_conf_t *conf; /* of which clients are made */
+	rd_kafka_t *client;
 	struct topic *topics;
 	size_t topic_count;
+
+	rd_kafka_t *former; /* a client that was refused, until all it held is reported */
+	int64_t born_at;    /* the present client */
+	bool refused;       /* the brokers did not let us write, as far as we know */
 
 	_Atomic(bool) hurry;
 	int reported; /* delivery reports handed out in this poll */
 };
+
+/* Whether a client is finished only because it lacks a right, which somebody may give it. */
+static bool lacks_right(rd_kafka_t *client)
+{
+	rd_kafka_resp_err_t code = rd_kafka_fatal_error(client, NULL, 0);
+	return code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+	       code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+}
 
 static enum delivery_status judge(
 	struct producer *producer, rd_kafka_t *client, const rd_kafka_message_t *message)
 {
 	const char *topic = rd_kafka_topic_name(message->rkt);
 	const char *text = rd_kafka_err2str(message->err);
+	if (lacks_right(client))
+		return DELIVERY_TOPIC_ERROR;
 	if (rd_kafka_fatal_error(client, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return DELIVERY_FATAL;
 	if (kafka_link_trouble(&producer->link, message->err, topic, text, true))
@@ -104,19 +130,29 @@ static rd_kafka_topic_t *add_topic(struct producer *producer, const char *name, 
 	return handle;
 }
 
-static rd_kafka_topic_t *find_topic(struct producer *producer, const char *name, struct error *err)
+/* The handle of a topic, with the lock held so that it stays valid; NULL and err, and the lock is
+ * free. */
+static rd_kafka_topic_t *lock_topic(struct producer *producer, const char *name, struct error *err)
 {
 	pthread_rwlock_rdlock(&producer->lock);
 	rd_kafka_topic_t *handle = known_topic(producer, name);
-	pthread_rwlock_unlock(&producer->lock);
 	if (handle != NULL)
 		return handle;
+	pthread_rwlock_unlock(&producer->lock);
 	pthread_rwlock_wrlock(&producer->lock);
 	handle = known_topic(producer, name);
 	if (handle == NULL)
 		handle = add_topic(producer, name, err);
-	pthread_rwlock_unlock(&producer->lock);
+	if (handle == NULL)
+		pthread_rwlock_unlock(&producer->lock);
 	return handle;
+}
+
+static void drop_topics(struct producer *producer)
+{
+	for (size_t i = 0; i < producer->topic_count; i++)
+		rd_kafka_topic_destroy(producer->topics[i].handle);
+	producer->topic_count = 0;
 }
 
 /* --- sending --- */
@@ -146,8 +182,8 @@ static enum send_status refused(
 	error_set(err, "%s", rd_kafka_error_string(error));
 	if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
 		status = SEND_TOO_LARGE;
-	else if (code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__DESTROY)
-		status = SEND_FATAL;
+	else if (rd_kafka_fatal_error(producer->client, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		status = lacks_right(producer->client) ? SEND_FULL : SEND_FATAL;
 	else if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
 		kafka_link_trouble(
 			&producer->link, code, topic, rd_kafka_error_string(error), true);
@@ -159,12 +195,14 @@ enum send_status producer_send(struct producer *producer, const char *topic, str
 	struct bytes value, const struct header *headers, size_t header_count, void *tag,
 	struct error *err)
 {
-	rd_kafka_topic_t *handle = find_topic(producer, topic, err);
-	if (handle == NULL)
-		return SEND_FULL;
 	rd_kafka_headers_t *made = make_headers(headers, header_count);
 	if (made == NULL) {
 		error_memory(err);
+		return SEND_FULL;
+	}
+	rd_kafka_topic_t *handle = lock_topic(producer, topic, err);
+	if (handle == NULL) {
+		rd_kafka_headers_destroy(made);
 		return SEND_FULL;
 	}
 	rd_kafka_vu_t parts[] = {
@@ -176,15 +214,65 @@ enum send_status producer_send(struct producer *producer, const char *topic, str
 		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = tag},
 	};
 	rd_kafka_error_t *error = rd_kafka_produceva(producer->client, parts, array_length(parts));
-	if (error == NULL)
-		return SEND_QUEUED;
-	rd_kafka_headers_destroy(made);
-	return refused(producer, error, topic, err);
+	enum send_status status = SEND_QUEUED;
+	if (error != NULL) {
+		rd_kafka_headers_destroy(made);
+		status = refused(producer, error, topic, err);
+	}
+	pthread_rwlock_unlock(&producer->lock);
+	return status;
 }
 
 void producer_hurry(struct producer *producer)
 {
 	producer->hurry = true;
+}
+
+/* Makes a client. The lock is held for writing, or nobody else knows the producer yet. */
+static bool make_client(struct producer *producer, struct error *err)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_dup(producer->conf);
+	producer->client = kafka_client_new(conf, KAFKA_PRODUCER, err);
+	producer->born_at = clock_monotonic_ns();
+	return producer->client != NULL;
+}
+
+/* Puts a new client in the place of one that was refused. */
+static void renew(struct producer *producer)
+{
+	struct error err = {0};
+	pthread_rwlock_wrlock(&producer->lock);
+	drop_topics(producer);
+	producer->former = producer->client;
+	if (!make_client(producer, &err)) {
+		producer->client = producer->former;
+		producer->former = NULL;
+	}
+	pthread_rwlock_unlock(&producer->lock);
+	if (producer->former != NULL)
+		rd_kafka_purge(
+			producer->former, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+}
+
+/* Looks after a client that lacks a right, and the one that took its place. */
+static void mind_rights(struct producer *producer)
+{
+	int64_t age = clock_monotonic_ns() - producer->born_at;
+	if (producer->former != NULL) {
+		rd_kafka_poll(producer->former, 0);
+		if (rd_kafka_outq_len(producer->former) > 0)
+			return;
+		rd_kafka_destroy(producer->former);
+		producer->former = NULL;
+	}
+	if (lacks_right(producer->client)) {
+		producer->refused = true;
+		if (age > RENEW_AFTER)
+			renew(producer);
+	} else if (producer->refused && age > TRUSTED_AFTER && !kafka_link_down(&producer->link)) {
+		producer->refused = false;
+		kafka_link_fine(&producer->link, NULL);
+	}
 }
 
 int producer_poll(struct producer *producer, int timeout_ms)
@@ -199,24 +287,33 @@ int producer_poll(struct producer *producer, int timeout_ms)
 		rd_kafka_poll(producer->client, wait_ms);
 	}
 	kafka_link_probe(&producer->link, producer->client);
+	if (producer->refused || lacks_right(producer->client))
+		mind_rights(producer);
 	return producer->reported;
 }
 
 /* --- life and death --- */
 
+/* Has librdkafka look for a topic: the first record to one that it does not know waits up to a
+ * second. */
+static bool warm_up(struct producer *producer, const char *topic, struct error *err)
+{
+	if (topic[0] == '\0')
+		return true;
+	if (lock_topic(producer, topic, err) == NULL)
+		return false;
+	pthread_rwlock_unlock(&producer->lock);
+	return true;
+}
+
 static bool start(struct producer *producer, const struct settings *settings, struct error *err)
 {
-	rd_kafka_conf_t *conf = kafka_conf_new(settings, KAFKA_PRODUCER, &producer->link, err);
-	if (conf == NULL)
+	producer->conf = kafka_conf_new(settings, KAFKA_PRODUCER, &producer->link, err);
+	if (producer->conf == NULL)
 		return false;
-	rd_kafka_conf_set_dr_msg_cb(conf, reported);
-	producer->client = kafka_client_new(conf, KAFKA_PRODUCER, err);
-	if (producer->client == NULL)
-		return false;
-	/* The first record to a topic that is not known yet would wait for up to a second. */
-	const char *error_topic = settings->kafka.error_topic;
-	return find_topic(producer, settings->kafka.result_topic, err) != NULL &&
-	       (error_topic[0] == '\0' || find_topic(producer, error_topic, err) != NULL);
+	rd_kafka_conf_set_dr_msg_cb(producer->conf, reported);
+	return make_client(producer, err) && warm_up(producer, settings->kafka.result_topic, err) &&
+	       warm_up(producer, settings->kafka.error_topic, err);
 }
 
 struct producer *producer_new(const struct settings *settings, delivery_report_fn *delivered,
@@ -232,8 +329,8 @@ struct producer *producer_new(const struct settings *settings, delivery_report_f
 	producer->delivered = delivered;
 	producer->context = context;
 	pthread_rwlock_init(&producer->lock, NULL);
-	kafka_link_init(&producer->link, "producer", settings->kafka.result_topic, producer, report,
-		context);
+	kafka_link_init(&producer->link, "producer", settings, settings->kafka.result_topic,
+		producer, report, context);
 	if (!start(producer, settings, err)) {
 		producer_free(producer);
 		return NULL;
@@ -241,20 +338,26 @@ struct producer *producer_new(const struct settings *settings, delivery_report_f
 	return producer;
 }
 
+static void end_client(rd_kafka_t *client)
+{
+	if (client == NULL)
+		return;
+	rd_kafka_purge(client,
+		RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+	rd_kafka_destroy(client);
+}
+
 void producer_free(struct producer *producer)
 {
 	if (producer == NULL)
 		return;
 	producer->link.silent = true;
-	for (size_t i = 0; i < producer->topic_count; i++)
-		rd_kafka_topic_destroy(producer->topics[i].handle);
+	drop_topics(producer);
 	free(producer->topics);
-	if (producer->client != NULL) {
-		rd_kafka_purge(producer->client, RD_KAFKA_PURGE_F_QUEUE |
-							 RD_KAFKA_PURGE_F_INFLIGHT |
-							 RD_KAFKA_PURGE_F_NON_BLOCKING);
-		rd_kafka_destroy(producer->client);
-	}
+	end_client(producer->former);
+	end_client(producer->client);
+	if (producer->conf != NULL)
+		rd_kafka_conf_destroy(producer->conf);
 	pthread_rwlock_destroy(&producer->lock);
 	kafka_link_fini(&producer->link);
 	free(producer);
