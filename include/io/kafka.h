@@ -18,10 +18,13 @@ enum kafka_news {
 	KAFKA_NEWS_LOG,           /* a line of librdkafka's own log, without secrets */
 	KAFKA_NEWS_BROKERS_DOWN,  /* no broker can be reached; goes on trying */
 	KAFKA_NEWS_BROKERS_UP,    /* a broker can be reached again */
-	KAFKA_NEWS_TOPIC_MISSING, /* `resource`: a topic that does not exist (also: no partition of it does) */
-	KAFKA_NEWS_ACCESS_DENIED, /* `resource`: a topic, group or cluster that may not be used; or authentication failed */
+	KAFKA_NEWS_TOPIC_MISSING, /* `resource`: a topic that does not exist (also: no partition of
+				     it does) */
+	KAFKA_NEWS_ACCESS_DENIED, /* `resource`: a topic, group or cluster that may not be used; or
+				     authentication failed */
 	KAFKA_NEWS_TOPIC_FINE,    /* `resource`: what was missing or denied, and is so no more */
-	KAFKA_NEWS_OFFSET_RESET,  /* the committed offset is no longer in the log: goes on elsewhere */
+	KAFKA_NEWS_OFFSET_RESET,  /* the committed offset is no longer in the log: goes on elsewhere
+				   */
 	KAFKA_NEWS_OTHER,         /* anything else that went wrong and is tried again */
 	KAFKA_NEWS_FATAL,         /* the client cannot go on: fenced, or librdkafka's fatal error */
 };
@@ -31,28 +34,32 @@ struct kafka_report {
 	enum log_level level;
 	const char *text;     /* a sentence for people */
 	const char *resource; /* "topic care360.lookup-results"; NULL where none is concerned */
-	const char *topic;    /* OFFSET_RESET: the topic, partition and from where to where; -1 unknown */
+	const char
+		*topic; /* OFFSET_RESET: the topic, partition and from where to where; -1 unknown */
 	int32_t partition;
 	int64_t from_offset;
 	int64_t to_offset;
 };
 
-/* Receives reports, on any thread, also librdkafka's own: it must be quick and may not call back. */
+/* Receives reports, on any thread, also librdkafka's own: it must be quick and may not call back.
+ */
 typedef void kafka_report_fn(void *context, const struct kafka_report *report);
 
 /*
- * A trouble is reported once when it comes and once when it is over, by each client by itself. While it lasts, the
- * brokers are asked about it. But a topic that may be described and not written is seen to be fine only by a record
- * that gets through: go on trying.
+ * A trouble is reported once when it comes and once when it is over, by each client by itself.
+ * While it lasts, the brokers are asked about it. But a topic that may be described and not written
+ * is seen to be fine only by a record that gets through: go on trying.
  */
 
-/* "2.0.2": the version of librdkafka at work. False and err for one that is known to lose or duplicate records. */
+/* "2.0.2": the version of librdkafka at work. False and err for one that is known to lose or
+ * duplicate records. */
 const char *kafka_library_version(void);
 bool kafka_library_check(struct error *err);
 
 /*
- * Whether librdkafka takes the settings and the properties of kafka.client, .consumer and .producer, without
- * a look at any broker. False and err naming the setting: "kafka.consumer.fetch_min_bytess: no such ...".
+ * Whether librdkafka takes the settings and the properties of kafka.client, .consumer and
+ * .producer, without a look at any broker. False and err naming the setting:
+ * "kafka.consumer.fetch_min_bytess: no such ...".
  */
 bool kafka_settings_check(const struct settings *settings, struct error *err);
 

@@ -1,9 +1,9 @@
 /*
- * A Kafka cluster in this process, for the demo and for tests: librdkafka's mock cluster on free loopback ports,
- * which other processes can use too.
+ * A Kafka cluster in this process, for the demo and for tests: librdkafka's mock cluster on free
+ * loopback ports, which other processes can use too.
  *
- * It keeps 5 MiB a partition and knows consumer groups, but no transactions and no rights. In librdkafka 2.0.2
- * a topic is created by whoever asks for it, be it allowed by the client or not.
+ * It keeps 5 MiB a partition and knows consumer groups, but no transactions and no rights. In
+ * librdkafka 2.0.2 a topic is created by whoever asks for it, be it allowed by the client or not.
  */
 #ifndef IO_MOCK_CLUSTER_H
 #define IO_MOCK_CLUSTER_H
@@ -17,7 +17,8 @@ struct mock_cluster;
 struct mock_cluster *mock_cluster_new(int brokers, struct error *err);
 void mock_cluster_free(struct mock_cluster *cluster);
 
-bool mock_cluster_add_topic(struct mock_cluster *cluster, const char *topic, int partitions, struct error *err);
+bool mock_cluster_add_topic(
+	struct mock_cluster *cluster, const char *topic, int partitions, struct error *err);
 
 /* The addresses, as kafka.brokers takes them. Valid as long as the cluster. */
 const char *mock_cluster_brokers(const struct mock_cluster *cluster);

@@ -1,8 +1,8 @@
 /*
  * The producer: publishes result records, idempotent and acknowledged by all replicas.
  *
- * Any thread may send; one thread, delivery's, polls. Records of one partition are acknowledged in the
- * order in which they were sent. Nothing expires: while no broker is there, records wait.
+ * Any thread may send; one thread, delivery's, polls. Records of one partition are acknowledged in
+ * the order in which they were sent. Nothing expires: while no broker is there, records wait.
  */
 #ifndef IO_PRODUCER_H
 #define IO_PRODUCER_H
@@ -21,13 +21,16 @@
 enum delivery_status {
 	DELIVERY_ACKNOWLEDGED, /* it is in the log of all in-sync replicas */
 	DELIVERY_TOO_LARGE,    /* the topic does not take a record of this size */
-	DELIVERY_TOPIC_ERROR,  /* the topic is missing or may not be written: worth another try later */
-	DELIVERY_FAILED,       /* anything else that is worth another try */
-	DELIVERY_FATAL,        /* the producer is finished; what it was sent may or may not have arrived */
+	DELIVERY_TOPIC_ERROR, /* the topic is missing or may not be written: worth another try later
+			       */
+	DELIVERY_FAILED,      /* anything else that is worth another try */
+	DELIVERY_FATAL, /* the producer is finished; what it was sent may or may not have arrived */
 };
 
-/* The fate of one record, on the polling thread. `text` is a sentence for people, NULL when acknowledged. */
-typedef void delivery_report_fn(void *context, void *tag, enum delivery_status status, const char *text);
+/* The fate of one record, on the polling thread. `text` is a sentence for people, NULL when
+ * acknowledged. */
+typedef void delivery_report_fn(
+	void *context, void *tag, enum delivery_status status, const char *text);
 
 /* What became of an attempt to send. */
 enum send_status {
@@ -39,7 +42,8 @@ enum send_status {
 
 struct producer;
 
-/* `settings` must outlive it. NULL and err where a setting or a property is not to librdkafka's liking. */
+/* `settings` must outlive it. NULL and err where a setting or a property is not to librdkafka's
+ * liking. */
 struct producer *producer_new(const struct settings *settings, delivery_report_fn *delivered,
 	kafka_report_fn *report, void *context, struct error *err);
 
@@ -47,11 +51,12 @@ struct producer *producer_new(const struct settings *settings, delivery_report_f
 void producer_free(struct producer *producer);
 
 /*
- * Queues a record; key, value and headers are copied. `tag` comes back with its delivery report, exactly
- * one for every SEND_QUEUED. err is set for all but SEND_QUEUED. For any thread.
+ * Queues a record; key, value and headers are copied. `tag` comes back with its delivery report,
+ * exactly one for every SEND_QUEUED. err is set for all but SEND_QUEUED. For any thread.
  */
-enum send_status producer_send(struct producer *producer, const char *topic, struct bytes key, struct bytes value,
-	const struct header *headers, size_t header_count, void *tag, struct error *err);
+enum send_status producer_send(struct producer *producer, const char *topic, struct bytes key,
+	struct bytes value, const struct header *headers, size_t header_count, void *tag,
+	struct error *err);
 
 /* Waits at most timeout_ms for delivery reports and hands out those there are; returns how many. */
 int producer_poll(struct producer *producer, int timeout_ms);
