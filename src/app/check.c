@@ -3,6 +3,7 @@
 
 #include "app/commands.h"
 #include "base/mem.h"
+#include "io/kafka.h"
 
 const struct command_option command_check_options[] = {
 	{"show", NULL, "print every setting in effect, its unit and where it came from"},
@@ -40,6 +41,12 @@ int command_check(const struct command_line *line)
 	CLEANUP(free_settings) struct settings *settings = command_settings(line);
 	if (settings == NULL)
 		return EXIT_WRONG_USAGE;
+	/* What io/settings cannot know: the names and values that librdkafka takes. */
+	struct error err = {0};
+	if (!kafka_settings_check(settings, &err)) {
+		fprintf(stderr, "care360-lookup: %s\n", err.text);
+		return EXIT_WRONG_USAGE;
+	}
 	if (command_flag(line, "show"))
 		settings_show(settings, stdout);
 	else

@@ -170,3 +170,9 @@ def test_health_asks_the_running_service(make_scene, sim):
     service.terminate()
     gone = run("health", "-c", service.config)
     assert gone.returncode == 1 and gone.stdout == "" and gone.stderr
+
+
+def test_check_refuses_properties_that_librdkafka_does_not_know(config):
+    done = run("check", "-c", config(), "--set", "kafka.consumer.fetch_min_bytess=1")
+    assert done.returncode == 2
+    assert "kafka.consumer.fetch_min_bytess: no such configuration property" in done.stderr
