@@ -76,9 +76,10 @@ void http_client_set_timeouts(struct http_client *client, int connect_timeout_ms
 bool http_client_start(struct http_client *client, const struct http_request *request, void *tag,
 	struct error *err);
 
-/* Appends what such a request sends, a line for each part, with the key masked: for a person to read. */
-void http_client_describe(const struct http_client *client, const struct http_request *request,
-	struct buffer *text);
+/* Appends what such a request sends, a line for each part, with the key masked: for a person to
+ * read. */
+void http_client_describe(
+	const struct http_client *client, const struct http_request *request, struct buffer *text);
 
 /*
  * Sleeps until something happens, another thread wakes it, or the monotonic clock reaches until_ns

@@ -141,6 +141,12 @@ static enum send_status send_result(struct delivery *delivery, struct result_enc
 enum delivery_answer delivery_publish(
 	struct delivery *delivery, struct result_encoder *encoder, struct event *event)
 {
+	if (partition_revoked(event->source)) {
+		/* Its new owner reads the request again: a result from here could only come late.
+		 */
+		delivery_drop(delivery, event);
+		return DELIVERY_TAKEN;
+	}
 	if (delivery->blocked)
 		return DELIVERY_LATER;
 	struct error err = {0};
@@ -160,11 +166,13 @@ enum delivery_answer delivery_publish(
 /* Sends once more what was refused, in order; what finds no room stays. */
 static void send_again(struct delivery *delivery)
 {
+	/* The analyser takes utlist's head for one that may be NULL; it is not, of a list with
+	 * members. */
 	struct event *event;
 	struct event *next;
 	DL_FOREACH_SAFE (delivery->again, event, next) {
 		struct error err = {0};
-		DL_DELETE(delivery->again, event);
+		DL_DELETE(delivery->again, event); // NOLINT(clang-analyzer-core.NullDereference)
 		enum send_status status = send_result(delivery, delivery->encoder, event, &err);
 		if (status == SEND_QUEUED) {
 			delivery->again_pending++;
@@ -284,7 +292,7 @@ void delivery_free(struct delivery *delivery)
 	struct event *event;
 	struct event *next;
 	DL_FOREACH_SAFE (delivery->again, event, next) {
-		DL_DELETE(delivery->again, event);
+		DL_DELETE(delivery->again, event); // NOLINT(clang-analyzer-core.NullDereference)
 		end_event(delivery, event);
 	}
 	result_encoder_free(delivery->encoder);

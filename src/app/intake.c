@@ -203,7 +203,8 @@ static void on_revoked(void *context, void *const *sources, size_t count, bool l
 		pthread_mutex_lock(&partition->lock);
 		partition->revoked = true;
 		pthread_mutex_unlock(&partition->lock);
-		DL_DELETE(intake->partitions, partition);
+		DL_DELETE(intake->partitions,
+			partition); // NOLINT(clang-analyzer-core.NullDereference)
 		intake->partition_count--;
 		partition_release(partition);
 	}

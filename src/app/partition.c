@@ -55,6 +55,11 @@ void partition_done(struct partition *partition, const struct event *event)
 	pthread_mutex_unlock(&partition->lock);
 }
 
+bool partition_revoked(const struct partition *partition)
+{
+	return partition->revoked;
+}
+
 int64_t partition_watermark(struct partition *partition)
 {
 	pthread_mutex_lock(&partition->lock);

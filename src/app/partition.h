@@ -50,6 +50,9 @@ size_t partition_open(struct partition *partition, struct event *event, struct e
  */
 void partition_done(struct partition *partition, const struct event *event);
 
+/* Whether it belongs to somebody else by now. For any thread. */
+bool partition_revoked(const struct partition *partition);
+
 /* The offset to commit, -1 while there is none; and how many offsets are uncommitted. For any
  * thread. */
 int64_t partition_watermark(struct partition *partition);

@@ -266,6 +266,15 @@ static void take_replies(struct worker *worker)
 	}
 }
 
+/* Puts the flow's counters where other threads may read them. */
+static void show_counters(struct worker *worker)
+{
+	pthread_mutex_lock(&worker->inbox.lock);
+	worker->inbox.counters = *flow_counters(worker->flow);
+	worker->inbox.retrying = flow_retrying(worker->flow);
+	pthread_mutex_unlock(&worker->inbox.lock);
+}
+
 static void *worker_main(void *context)
 {
 	struct worker *worker = context;
@@ -275,6 +284,7 @@ static void *worker_main(void *context)
 			int64_t again = clock_monotonic_ns() + OFFER_AGAIN_NS;
 			until = again < until ? again : until;
 		}
+		show_counters(worker);
 		http_client_wait(worker->client, until);
 		if (!worker->failed && !flow_frozen(worker->flow))
 			take_replies(worker);

@@ -207,10 +207,12 @@ bool status_ask(const char *listen, const char *path, int timeout_ms, int *ret_s
 	close(fd);
 	if (!answered)
 		return error_prefix(err, "%s", listen);
+	static const char version[] = "HTTP/1.1 ";
 	const char *text = buffer_text(&reply);
 	const char *blank = strstr(text, "\r\n\r\n");
-	if (blank == NULL || sscanf(text, "HTTP/1.1 %3d", ret_status) != 1)
+	if (blank == NULL || strncmp(text, version, strlen(version)) != 0)
 		return error_set(err, "what answers at %s is not this service", listen);
+	*ret_status = (int)strtol(text + strlen(version), NULL, 10);
 	buffer_append_text(body, blank + 4);
 	return true;
 }
