@@ -47,6 +47,9 @@ struct limiter {
 void limiter_init(struct limiter *limiter, unsigned max_in_flight, unsigned per_second,
 	bool adaptive, int64_t now);
 
+/* Forgets what it learnt: the API refused everything, and takes requests again. */
+void limiter_forget(struct limiter *limiter);
+
 /* How many requests may be under way at once: 1 at least. */
 unsigned limiter_in_flight(const struct limiter *limiter);
 

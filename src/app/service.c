@@ -173,7 +173,7 @@ static const char *const cause_sentences[STOP_CAUSE_COUNT] = {
 /* Why the line is stopped, and what the API replied last where that is known. */
 static void explain_stop(struct service *service, enum stop_cause cause, struct error *ret_sentence)
 {
-	struct setback last = {0};
+	struct flow_setback last = {0};
 	for (size_t i = 0; i < service->worker_count; i++) {
 		struct worker_news news;
 		worker_news(service->workers[i], &news);

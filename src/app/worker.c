@@ -34,7 +34,6 @@ struct worker {
 	struct http_client *client;
 	struct result_encoder *encoder;
 	struct event *unsent; /* with an outcome, and not taken by delivery yet */
-	struct setback setback;
 	struct inbox inbox;
 	pthread_t thread;
 	bool started;
@@ -161,9 +160,6 @@ static bool take_inbox(struct worker *worker)
 	inbox->last = NULL;
 	char *key = take_pointer(inbox->key);
 	void (*call)(struct flow *, void *) = inbox->call;
-	inbox->news.counters = *flow_counters(worker->flow);
-	inbox->news.retrying = flow_retrying(worker->flow);
-	inbox->news.setback = worker->setback;
 	pthread_mutex_unlock(&inbox->lock);
 
 	struct error err = {0};
@@ -241,15 +237,6 @@ static int64_t run_flow(struct worker *worker)
 	}
 }
 
-static uint64_t retries(const struct worker *worker)
-{
-	const struct flow_counters *counters = flow_counters(worker->flow);
-	uint64_t sum = 0;
-	for (int i = 0; i < RETRY_CAUSE_COUNT; i++)
-		sum += counters->retries[i];
-	return sum;
-}
-
 static void take_replies(struct worker *worker)
 {
 	void *tag;
@@ -257,21 +244,21 @@ static void take_replies(struct worker *worker)
 	int64_t duration;
 	while (http_client_take(worker->client, &tag, &reply, &duration)) {
 		struct error err = {0};
-		int64_t now = clock_monotonic_ns();
-		uint64_t before = retries(worker);
-		if (!flow_reply(worker->flow, tag, &reply, now, clock_wall_ms(), &err))
+		if (!flow_reply(
+			    worker->flow, tag, &reply, clock_monotonic_ns(), clock_wall_ms(), &err))
 			fail(worker, &err);
-		if (retries(worker) != before)
-			worker->setback = (struct setback){now, reply.transport, reply.status};
 	}
 }
 
-/* Puts the flow's counters where other threads may read them. */
-static void show_counters(struct worker *worker)
+/* Puts the worker's news where other threads may read them. */
+static void tell_news(struct worker *worker)
 {
 	pthread_mutex_lock(&worker->inbox.lock);
-	worker->inbox.counters = *flow_counters(worker->flow);
-	worker->inbox.retrying = flow_retrying(worker->flow);
+	worker->inbox.news = (struct worker_news){
+		.counters = *flow_counters(worker->flow),
+		.retrying = flow_retrying(worker->flow),
+		.setback = *flow_last_setback(worker->flow),
+	};
 	pthread_mutex_unlock(&worker->inbox.lock);
 }
 
@@ -284,7 +271,7 @@ static void *worker_main(void *context)
 			int64_t again = clock_monotonic_ns() + OFFER_AGAIN_NS;
 			until = again < until ? again : until;
 		}
-		show_counters(worker);
+		tell_news(worker);
 		http_client_wait(worker->client, until);
 		if (!worker->failed && !flow_frozen(worker->flow))
 			take_replies(worker);

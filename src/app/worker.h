@@ -29,18 +29,11 @@ struct worker_options {
 	void *context;
 };
 
-/* The last reply that was no answer. */
-struct setback {
-	int64_t at; /* of the monotonic clock; 0: there was none */
-	enum reply_transport transport;
-	int http_status;
-};
-
 /* What others may know of it, as of its last round. */
 struct worker_news {
 	struct flow_counters counters;
 	size_t retrying; /* look-ups that failed and are tried again */
-	struct setback setback;
+	struct flow_setback setback;
 };
 
 struct worker;

@@ -156,8 +156,10 @@ static void on_setback(struct flow *flow, struct lookup *lookup, const struct ve
 	}
 }
 
-static void count_setback(struct flow *flow, struct lookup *lookup, const struct verdict *verdict)
+static void note_setback(struct flow *flow, struct lookup *lookup, const struct verdict *verdict,
+	const struct reply *reply, int64_t now)
 {
+	flow->setback = (struct flow_setback){now, reply->transport, reply->status};
 	flow->counters.retries[verdict->cause]++;
 	flow->retrying += lookup->retrying ? 0 : 1;
 	lookup->retrying = true;
@@ -209,7 +211,7 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 	if (verdict.kind == VERDICT_FAILED || verdict.kind == VERDICT_ENDPOINT)
 		lookup->failure =
 			(struct failure){verdict.reason, reply->status, verdict.documented_code};
-	count_setback(flow, lookup, &verdict);
+	note_setback(flow, lookup, &verdict, reply, now);
 	heed_retry_after(lookup, retry_after_parse(reply->retry_after, wall_ms), now);
 	on_setback(flow, lookup, &verdict, stopped_line, &view, now);
 	return true;

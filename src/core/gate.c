@@ -310,6 +310,8 @@ static void stop(
 
 static void go(struct gate *gate, int64_t now)
 {
+	if (gate->cause == STOP_RATE_LIMITED)
+		limiter_forget(&gate->limiter);
 	gate->cause = STOP_NONE;
 	gate->ramp_from = now;
 	gate->ramp_floor = gate->in_flight + 1;

@@ -8,11 +8,12 @@
 
 #define DECREASE_IN_FLIGHT 0.9
 
-#define DECREASE_RATE 0.98 /* of what was taken: a little below what the API bears */
-#define FIRST_GROWTH  0.005
-#define FASTER        1.2 /* each interval without a refusal raises by so much more than the last */
-#define MOST_GROWTH   0.25
-#define USED          0.8 /* a limit of which less is used is not raised */
+#define DECREASE_RATE  0.98 /* of what was taken: a little below what the API bears */
+#define DECREASE_BLIND 0.5
+#define FIRST_GROWTH   0.005
+#define FASTER         1.2 /* each interval without a refusal raises by so much more than the last */
+#define MOST_GROWTH    0.25
+#define USED           0.8 /* a limit of which less is used is not raised */
 
 void limiter_init(struct limiter *limiter, unsigned max_in_flight, unsigned per_second,
 	bool adaptive, int64_t now)
@@ -29,6 +30,12 @@ void limiter_init(struct limiter *limiter, unsigned max_in_flight, unsigned per_
 	};
 }
 
+void limiter_forget(struct limiter *limiter)
+{
+	limiter->in_flight = limiter->max_in_flight;
+	limiter->learnt = 0;
+}
+
 unsigned limiter_in_flight(const struct limiter *limiter)
 {
 	return (unsigned)limiter->in_flight;
@@ -41,21 +48,30 @@ double limiter_per_second(const struct limiter *limiter)
 	return learnt > 0 && (most <= 0 || learnt < most) ? learnt : most;
 }
 
-static void lower_rate(struct limiter *limiter, double seconds)
+/* How many requests the API took in an interval with refusals. */
+static unsigned taken_in(const struct limiter_interval *interval)
 {
 	/* What was not refused was taken, though its answer may still be on its way. */
-	const struct limiter_interval *interval = &limiter->interval;
 	unsigned taken =
 		interval->started > interval->refused ? interval->started - interval->refused : 0;
-	if (taken < interval->answered)
-		taken = interval->answered;
-	double per_second = taken / seconds;
-	if (limiter->learnt > 0 && limiter->learnt < per_second)
-		per_second = limiter->learnt;
-	limiter->learnt = per_second * DECREASE_RATE;
+	return taken > interval->answered ? taken : interval->answered;
+}
+
+static void lower_rate(struct limiter *limiter, double seconds)
+{
+	unsigned taken = taken_in(&limiter->interval);
+	double before = limiter->learnt > 0 ? limiter->learnt : limiter->interval.started / seconds;
+	if (taken == 0) {
+		/* It bears nothing for the moment, which says nothing about what it bears after. */
+		limiter->learnt = before * DECREASE_BLIND;
+		limiter->growth = MOST_GROWTH;
+	} else {
+		double per_second = taken / seconds;
+		limiter->learnt = (per_second < before ? per_second : before) * DECREASE_RATE;
+		limiter->growth = FIRST_GROWTH;
+	}
 	if (limiter->learnt < 1)
 		limiter->learnt = 1;
-	limiter->growth = FIRST_GROWTH;
 }
 
 static void raise_rate(struct limiter *limiter, double seconds)
