@@ -56,6 +56,14 @@ def kill(scene, service) -> Death:
     when = time.time() * 1000
     service.kill()
     committed = scene.topics.committed(scene.group, scene.requests_topic)
+    counts = [-1]
+
+    def quiet() -> bool:
+        """What was on its way to the broker at the death is in its log by now."""
+        counts.append(scene.result_count())
+        return counts[-1] == counts[-2]
+
+    wait_for(quiet, "the broker has appended what was on its way", 30, 0.2)
     return Death(when, time.time() * 1000, committed)
 
 
