@@ -25,16 +25,6 @@ void tale_held(struct world *world, struct tale *tale)
 		world->workers[tale->worker].unstarted++;
 }
 
-static void tale_leaves(struct world *world, struct tale *tale, enum place place)
-{
-	size_t last = world->held[--world->held_count];
-	world->held[tale->held_index] = last;
-	world->tales[last]->held_index = tale->held_index;
-	if (tale->shape == ASKS && tale->inquiry == NULL)
-		world->workers[tale->worker].unstarted--;
-	tale->place = place;
-}
-
 /* The lane of a tale in its assignment's arrays; NONE where nothing keeps its order. */
 static int lane_of(const struct world *world, const struct tale *tale)
 {
@@ -47,6 +37,30 @@ static int lane_of(const struct world *world, const struct tale *tale)
 		break;
 	}
 	return NONE;
+}
+
+static bool lane_is_empty(const struct world *world, const struct assignment *assignment, int lane)
+{
+	for (size_t i = 0; i < world->held_count; i++) {
+		const struct tale *tale = world->tales[world->held[i]];
+		if (tale->assignment == assignment && lane_of(world, tale) == lane)
+			return false;
+	}
+	return true;
+}
+
+static void tale_leaves(struct world *world, struct tale *tale, enum place place)
+{
+	size_t last = world->held[--world->held_count];
+	world->held[tale->held_index] = last;
+	world->tales[last]->held_index = tale->held_index;
+	if (tale->shape == ASKS && tale->inquiry == NULL)
+		world->workers[tale->worker].unstarted--;
+	tale->place = place;
+	/* A lane is as long as events stand in it, and with the last of them goes its wait. */
+	int lane = lane_of(world, tale);
+	if (lane != NONE && lane_is_empty(world, tale->assignment, lane))
+		tale->assignment->lane_not_before[lane] = 0;
 }
 
 static void inquiry_takes(struct world *world, struct inquiry *inquiry, struct tale *tale)
