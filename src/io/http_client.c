@@ -357,7 +357,7 @@ static void note_end(
 	client->ended_last = transfer;
 }
 
-static void collect(struct http_client *client, CURLM *multi, int64_t now)
+static void collect_shard(struct http_client *client, CURLM *multi, int64_t now)
 {
 	const CURLMsg *message = NULL;
 	int left = 0;
@@ -369,6 +369,12 @@ static void collect(struct http_client *client, CURLM *multi, int64_t now)
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
 		note_end(client, transfer, result, now);
 	}
+}
+
+static void collect(struct http_client *client, int64_t now)
+{
+	for (int i = 0; i < client->shard_count; i++)
+		collect_shard(client, client->shards[i].multi, now);
 }
 
 /* Ends what libcurl has lost, so that every look-up is answered. */
@@ -383,14 +389,15 @@ static void end_overdue(struct http_client *client, int64_t now)
 
 void http_client_wait(struct http_client *client, int64_t until_ns)
 {
+	http_poll_run_timers(client->setup.poll);
+	collect(client, clock_monotonic_ns());
 	if (client->ended) /* replies that nobody took yet are reason enough not to sleep */
 		until_ns = 0;
 	else if (client->under_way && client->check_ns < until_ns)
 		until_ns = client->check_ns;
-	http_poll_run(client->setup.poll, until_ns);
+	http_poll_wait(client->setup.poll, until_ns);
 	int64_t now = clock_monotonic_ns();
-	for (int i = 0; i < client->shard_count; i++)
-		collect(client, client->shards[i].multi, now);
+	collect(client, now);
 	if (now >= client->check_ns)
 		end_overdue(client, now);
 }

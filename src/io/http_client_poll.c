@@ -295,19 +295,16 @@ static void deliver_queue(struct http_poll *poll)
 	}
 }
 
-/* Calls every multi handle whose timer has run out. Returns when the next one does. */
-static int64_t run_timers(struct http_poll *poll, int64_t now)
+void http_poll_run_timers(struct http_poll *poll)
 {
-	int64_t next = TIME_NEVER;
+	int64_t now = clock_monotonic_ns();
 	for (struct loop *loop = poll->loops; loop; loop = loop->next) {
-		if (loop->timer_ns <= now) {
-			int running = 0;
-			loop->timer_ns = TIME_NEVER; /* libcurl sets it anew */
-			curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-		}
-		next = loop->timer_ns < next ? loop->timer_ns : next;
+		if (loop->timer_ns > now)
+			continue;
+		int running = 0;
+		loop->timer_ns = TIME_NEVER; /* libcurl sets it anew */
+		curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &running);
 	}
-	return next;
 }
 
 /* Notes an event of epoll's. */
@@ -362,15 +359,16 @@ static int sleep_for_events(struct http_poll *poll, struct epoll_event *events, 
 	return count;
 }
 
-void http_poll_run(struct http_poll *poll, int64_t until_ns)
+void http_poll_wait(struct http_poll *poll, int64_t until_ns)
 {
 	struct epoll_event events[EVENTS_MAX];
-	int64_t timer_ns = run_timers(poll, clock_monotonic_ns());
-	int count = sleep_for_events(poll, events, timer_ns < until_ns ? timer_ns : until_ns);
+	for (const struct loop *loop = poll->loops; loop; loop = loop->next)
+		until_ns = loop->timer_ns < until_ns ? loop->timer_ns : until_ns;
+	int count = sleep_for_events(poll, events, until_ns);
 	for (int i = 0; i < count; i++)
 		take_event(poll, &events[i]);
 	deliver_queue(poll);
-	run_timers(poll, clock_monotonic_ns());
+	http_poll_run_timers(poll);
 }
 
 void http_poll_wake(struct http_poll *poll)

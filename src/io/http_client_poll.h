@@ -33,11 +33,17 @@ bool http_poll_attach(struct http_poll *poll, CURLM *multi, struct error *err);
  * registered. */
 bool http_poll_adopt(struct http_poll *poll, CURL *easy);
 
-/* Moves transfers along; sleeps until until_ns, a timer of libcurl's, an event or http_poll_wake().
- */
-void http_poll_run(struct http_poll *poll, int64_t until_ns);
+/* Calls libcurl where one of its timers ran out: requests go out, and some end at once. Does not
+ * sleep. */
+void http_poll_run_timers(struct http_poll *poll);
 
-/* Ends the sleep of http_poll_run(), now or the next time. For any thread. */
+/*
+ * Sleeps until until_ns, a timer of libcurl's, an event or http_poll_wake(), and tells libcurl of
+ * it. Call it only when no end of a transfer waits to be read: there may be no event to come.
+ */
+void http_poll_wait(struct http_poll *poll, int64_t until_ns);
+
+/* Ends the sleep of http_poll_wait(), now or the next time. For any thread. */
 void http_poll_wake(struct http_poll *poll);
 
 #endif

@@ -231,6 +231,9 @@ static void run(struct loop *loop)
 		start_request(loop, &loop->requests[i]);
 	while (loop->ended < loop->options->requests) {
 		run_timer(loop, clock_monotonic_ns());
+		collect(loop); /* what ended at once: no event tells of it */
+		if (loop->ended == loop->options->requests)
+			break;
 		int64_t span_ns = loop->timer_ns - clock_monotonic_ns();
 		int span_ms = loop->timer_ns == TIME_NEVER ? -1
 			      : span_ns <= 0               ? 0
