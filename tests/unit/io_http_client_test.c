@@ -400,18 +400,6 @@ static void tells_of_a_refused_connection(void **state)
 	stop(&f);
 }
 
-static void does_not_sleep_on_what_ended_at_once(void **state)
-{
-	(void)state;
-	struct fixture f = {0};
-	alarm(GIVE_UP_S);
-	connect_to(&f, "ftp://127.0.0.1:1"); /* refused before any socket is opened */
-	look_up(&f, "a@b.org");
-	assert_int_equal(f.transport, REPLY_OTHER);
-	assert_true(f.duration_ns < NS_PER_S);
-	stop(&f);
-}
-
 static void tells_of_a_server_without_tls(void **state)
 {
 	(void)state;
@@ -699,7 +687,6 @@ int main(void)
 		cmocka_unit_test(ends_a_flood_of_headers),
 		cmocka_unit_test(gives_up_after_the_time_out),
 		cmocka_unit_test(tells_of_a_refused_connection),
-		cmocka_unit_test(does_not_sleep_on_what_ended_at_once),
 		cmocka_unit_test(tells_of_a_server_without_tls),
 		cmocka_unit_test(asks_before_it_sends_again),
 		cmocka_unit_test(does_not_send_again_without_leave),
