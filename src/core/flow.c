@@ -162,9 +162,9 @@ static int64_t not_before(const struct lookup *lookup)
 {
 	int64_t time = lookup->not_before;
 	const struct event *event;
-	DL_FOREACH2(lookup->events, event, merged_next)
-	if (event->lane != NULL && event->lane->not_before > time)
-		time = event->lane->not_before;
+	DL_FOREACH2 (lookup->events, event, merged_next)
+		if (event->lane != NULL && event->lane->not_before > time)
+			time = event->lane->not_before;
 	return time;
 }
 
@@ -253,8 +253,8 @@ static void begin(struct flow *flow, struct lookup *lookup, const struct gate_le
 	lookup->start = leave->start;
 	lookup->probe = leave->kind == GATE_PROBE;
 	const struct event *event;
-	DL_FOREACH2(lookup->events, event, merged_next)
-	flow_reach(flow_find_source(flow, event->source), event->record.offset);
+	DL_FOREACH2 (lookup->events, event, merged_next)
+		flow_reach(flow_find_source(flow, event->source), event->record.offset);
 }
 
 static enum flow_kind wait_for(

@@ -95,9 +95,9 @@ static void heed_retry_after(struct lookup *lookup, int64_t wait_ns, int64_t now
 		return;
 	lookup->not_before = now + wait_ns;
 	struct event *event;
-	DL_FOREACH2(lookup->events, event, merged_next)
-	if (event->lane != NULL && event->lane->not_before < lookup->not_before)
-		event->lane->not_before = lookup->not_before;
+	DL_FOREACH2 (lookup->events, event, merged_next)
+		if (event->lane != NULL && event->lane->not_before < lookup->not_before)
+			event->lane->not_before = lookup->not_before;
 }
 
 /* Tries a loose look-up again after the `failures`-th failure in a row, or later if the API asked
