@@ -83,12 +83,15 @@ def uncommitted_at(results, death):
 
 
 def repeats_of_each_death(results, killed):
-    """A repeat belongs to the last death before it."""
+    """
+    A repeat belongs to the last death that was over before it: what the dying instance itself still had on its way
+    to the broker when it was killed is owed to the death before.
+    """
     repeats = [0] * len(killed)
     seen = set()
     for result in sorted(results, key=lambda r: (r.timestamp_ms, r.offset)):
         if result.ce_id in seen:
-            repeats[max(n for n, death in enumerate(killed) if death.when_ms <= result.timestamp_ms)] += 1
+            repeats[max(n for n, death in enumerate(killed) if death.over_ms <= result.timestamp_ms)] += 1
         seen.add(result.ce_id)
     return repeats
 
