@@ -74,13 +74,6 @@ struct flow_counters {
 	uint64_t identity_as_request_id; /* the same of their requestId */
 };
 
-/* The last reply that was no answer. */
-struct flow_setback {
-	int64_t at; /* 0: there was none */
-	enum reply_transport transport;
-	int http_status;
-};
-
 /* `gate` must outlive it. NULL and err when out of memory. */
 struct flow *flow_new(const struct flow_options *options, struct gate *gate, struct error *err);
 
@@ -150,8 +143,6 @@ size_t flow_held(const struct flow *flow);
 size_t flow_retrying(const struct flow *flow);
 
 const struct flow_counters *flow_counters(const struct flow *flow);
-
-const struct flow_setback *flow_last_setback(const struct flow *flow);
 
 /* Adds the numbers of one flow to a sum over several. */
 void flow_counters_add(struct flow_counters *sum, const struct flow_counters *counters);

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "core/reply.h"
 
 /* Why the line is stopped: the label values of care360_lookup_line_stopped. */
 enum stop_cause {
@@ -76,12 +77,19 @@ struct gate_leave {
 
 /* What a request's end is a sign of. */
 enum gate_sign {
+	SIGN_NONE,        /* it was given up, and says nothing */
 	SIGN_DOCUMENTED,  /* a reply that the API documents for a request as such */
 	SIGN_FAILED,      /* something undocumented */
 	SIGN_REFUSED,     /* too many requests */
 	SIGN_CREDENTIALS, /* the key is refused */
 	SIGN_ENDPOINT,    /* this is not the API */
-	SIGN_NONE,        /* it was given up, and says nothing */
+};
+
+/* How a request ended. */
+struct gate_ending {
+	enum gate_sign sign;
+	enum reply_transport transport;
+	int http_status; /* 0 where no reply came */
 };
 
 struct gate;
@@ -109,8 +117,8 @@ bool gate_ask_again(struct gate *gate, uint64_t start, int64_t now, uint64_t *re
  * The request `start` of that flow ended. True where this very end stopped the line.
  * ret_view is the state after it.
  */
-bool gate_end(struct gate *gate, unsigned flow, uint64_t start, enum gate_sign sign, int64_t now,
-	struct gate_view *ret_view);
+bool gate_end(struct gate *gate, unsigned flow, uint64_t start, const struct gate_ending *ending,
+	int64_t now, struct gate_view *ret_view);
 
 /*
  * An event of that flow used all its attempts, the last of them `last_start`, and nobody disproved
@@ -139,7 +147,10 @@ void gate_set_options(struct gate *gate, const struct gate_options *options, int
 /* What people and metrics see of it. */
 struct gate_state {
 	enum stop_cause cause;
-	int64_t stopped_at;    /* when it stopped; meaningless where it runs */
+	int64_t stopped_at; /* when it stopped; meaningless where it runs */
+	/* What the API replied last to the request that stopped it, or to a probe since; without a
+	 * sign where that is not known. */
+	struct gate_ending setback;
 	int64_t next_probe_at; /* TIME_NEVER where no probe would help, or one is under way */
 	uint64_t stops;
 	uint64_t started; /* requests that were given leave so far */

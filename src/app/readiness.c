@@ -19,25 +19,19 @@ static const char *const cause_sentences[STOP_CAUSE_COUNT] = {
 
 /* Why the line is stopped, and what the API replied last where that is known. */
 void service_explain_stop(
-	struct service *service, enum stop_cause cause, struct error *ret_sentence)
+	const struct service *service, const struct gate_state *gate, struct error *ret_sentence)
 {
-	struct flow_setback last = {0};
-	for (size_t i = 0; i < service->worker_count; i++) {
-		struct worker_news news;
-		worker_news(service->workers[i], &news);
-		if (news.setback.at > last.at)
-			last = news.setback;
-	}
-	if (cause == STOP_CREDENTIALS && !service->has_key) {
+	const struct gate_ending *last = &gate->setback;
+	if (gate->cause == STOP_CREDENTIALS && !service->has_key) {
 		error_set(ret_sentence, "there is no API key that can be read");
-	} else if (last.at == 0 || cause == STOP_KAFKA) {
-		error_set(ret_sentence, "%s", cause_sentences[cause]);
+	} else if (last->sign == SIGN_NONE || gate->cause == STOP_KAFKA) {
+		error_set(ret_sentence, "%s", cause_sentences[gate->cause]);
 	} else {
 		char text[64];
 		const struct reply reply = {
-			.transport = last.transport, .status = last.http_status};
+			.transport = last->transport, .status = last->http_status};
 		reply_describe(&reply, text, sizeof(text));
-		error_set(ret_sentence, "%s (%s)", cause_sentences[cause], text);
+		error_set(ret_sentence, "%s (%s)", cause_sentences[gate->cause], text);
 	}
 }
 
@@ -78,7 +72,7 @@ static bool judge_readiness(
 	if (!intake_joined(service->intake))
 		return error_set(ret_sentence, "waiting: joins the consumer group");
 	if (gate->cause != STOP_NONE) {
-		service_explain_stop(service, gate->cause, &reason);
+		service_explain_stop(service, gate, &reason);
 		return error_set(ret_sentence, "stopped: %s: %s; %zu requests wait unharmed",
 			stop_cause_name(gate->cause), reason.text, (size_t)service->budget.events);
 	}

@@ -73,7 +73,7 @@ void service_on_news(void *service, const struct kafka_report *report);
 
 /* Why the line is stopped, and what the API replied last where that is known. */
 void service_explain_stop(
-	struct service *service, enum stop_cause cause, struct error *ret_sentence);
+	const struct service *service, const struct gate_state *gate, struct error *ret_sentence);
 
 /* Whether Kafka cannot be used, and why. */
 bool service_kafka_trouble(struct service *service, struct error *ret_reason);

@@ -145,7 +145,7 @@ static void tell_line(struct service *service, int64_t now)
 	service->cause_logged = state.cause;
 	struct error reason = {0};
 	if (state.cause != STOP_NONE)
-		service_explain_stop(service, state.cause, &reason);
+		service_explain_stop(service, &state, &reason);
 	if (state.cause == STOP_NONE)
 		log_info(service->log, "the line runs again",
 			LOG_INT("waiting", service->budget.events));

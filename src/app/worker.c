@@ -257,7 +257,6 @@ static void tell_news(struct worker *worker)
 	worker->inbox.news = (struct worker_news){
 		.counters = *flow_counters(worker->flow),
 		.retrying = flow_retrying(worker->flow),
-		.setback = *flow_last_setback(worker->flow),
 	};
 	pthread_mutex_unlock(&worker->inbox.lock);
 }

@@ -33,7 +33,6 @@ struct worker_options {
 struct worker_news {
 	struct flow_counters counters;
 	size_t retrying; /* look-ups that failed and are tried again */
-	struct flow_setback setback;
 };
 
 struct worker;

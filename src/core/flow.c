@@ -321,11 +321,6 @@ const struct flow_counters *flow_counters(const struct flow *flow)
 	return &flow->counters;
 }
 
-const struct flow_setback *flow_last_setback(const struct flow *flow)
-{
-	return &flow->setback;
-}
-
 void flow_counters_add(struct flow_counters *sum, const struct flow_counters *counters)
 {
 	sum->coalesced += counters->coalesced;

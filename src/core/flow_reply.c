@@ -156,10 +156,8 @@ static void on_setback(struct flow *flow, struct lookup *lookup, const struct ve
 	}
 }
 
-static void note_setback(struct flow *flow, struct lookup *lookup, const struct verdict *verdict,
-	const struct reply *reply, int64_t now)
+static void note_setback(struct flow *flow, struct lookup *lookup, const struct verdict *verdict)
 {
-	flow->setback = (struct flow_setback){now, reply->transport, reply->status};
 	flow->counters.retries[verdict->cause]++;
 	flow->retrying += lookup->retrying ? 0 : 1;
 	lookup->retrying = true;
@@ -190,8 +188,9 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 	reply_classify(reply, flow->reply_reader, &verdict);
 	flow->counters.unclassified_replies += verdict.unclassified ? 1 : 0;
 	judge_by_others(flow, lookup);
-	bool stopped_line = gate_end(
-		flow->gate, flow->options.number, lookup->start, sign_of(&verdict), now, &view);
+	const struct gate_ending ending = {sign_of(&verdict), reply->transport, reply->status};
+	bool stopped_line =
+		gate_end(flow->gate, flow->options.number, lookup->start, &ending, now, &view);
 	flow_take_out(flow, lookup);
 	if (lookup->events == NULL) {
 		flow_end_lookup(flow, lookup);
@@ -211,7 +210,7 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 	if (verdict.kind == VERDICT_FAILED || verdict.kind == VERDICT_ENDPOINT)
 		lookup->failure =
 			(struct failure){verdict.reason, reply->status, verdict.documented_code};
-	note_setback(flow, lookup, &verdict, reply, now);
+	note_setback(flow, lookup, &verdict);
 	heed_retry_after(lookup, retry_after_parse(reply->retry_after, wall_ms), now);
 	on_setback(flow, lookup, &verdict, stopped_line, &view, now);
 	return true;

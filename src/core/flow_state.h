@@ -57,7 +57,6 @@ struct flow {
 	size_t lookups;
 	size_t retrying; /* look-ups */
 	struct flow_counters counters;
-	struct flow_setback setback;
 };
 
 /* The source of that identity; NULL where this flow has not seen it. */

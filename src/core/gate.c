@@ -42,6 +42,8 @@ struct gate {
 	uint64_t stops;
 	uint64_t witness_at[STOPS_KEPT]; /* what the witness was at each of the last stops */
 	int64_t stopped_at;
+	struct gate_ending failure; /* the last request that was not answered */
+	struct gate_ending setback; /* the same, as far as it tells why the line is stopped */
 	uint64_t go_after; /* a documented reply to a later start than this sets the line going */
 	int64_t refusing_since; /* nothing but refusals since then; -1: not so */
 
@@ -302,6 +304,7 @@ static void stop(
 	gate->stops++;
 	gate->witness_at[gate->stops % STOPS_KEPT] = gate->witness;
 	gate->stopped_at = now;
+	gate->setback = gate->failure;
 	gate->go_after = go_after;
 	gate->next_probe_at = now;
 	gate->refusing_since = -1;
@@ -374,16 +377,28 @@ static void open_probing(struct gate *gate, int64_t now)
 	wake_all(gate);
 }
 
-bool gate_end(struct gate *gate, unsigned flow, uint64_t start, enum gate_sign sign, int64_t now,
-	struct gate_view *ret_view)
+/* Remembers what people are told where the line stops, or stays stopped, because of it. */
+static void note_failure(struct gate *gate, const struct gate_ending *ending, bool was_probe)
+{
+	if (ending->sign == SIGN_DOCUMENTED || ending->sign == SIGN_NONE)
+		return;
+	gate->failure = *ending;
+	if (was_probe)
+		gate->setback = *ending;
+}
+
+bool gate_end(struct gate *gate, unsigned flow, uint64_t start, const struct gate_ending *ending,
+	int64_t now, struct gate_view *ret_view)
 {
 	enter(gate);
 	uint64_t stops = gate->stops;
+	bool was_probe = start == gate->probe;
 	bool was_full = gate->in_flight >= gate->options.in_flight;
 	gate->in_flight--;
 	gate->seats[flow].in_flight--;
 	gate->seats[flow].woken = true; /* it asks again by itself, now that it has a reply */
-	switch (sign) {
+	note_failure(gate, ending, was_probe);
+	switch (ending->sign) {
 	case SIGN_DOCUMENTED:
 		on_documented(gate, start, now);
 		break;
@@ -402,7 +417,6 @@ bool gate_end(struct gate *gate, unsigned flow, uint64_t start, enum gate_sign s
 	case SIGN_NONE:
 		break;
 	}
-	bool was_probe = start == gate->probe;
 	if (was_probe)
 		gate->probe = 0;
 	if (was_probe || (was_full && gate->cause != STOP_NONE))
@@ -490,6 +504,7 @@ void gate_state(struct gate *gate, int64_t now, struct gate_state *ret_state)
 	*ret_state = (struct gate_state){
 		.cause = visible_cause(gate),
 		.stopped_at = gate->stopped_at,
+		.setback = gate->setback,
 		.next_probe_at = probing ? gate->next_probe_at : TIME_NEVER,
 		.stops = gate->stops,
 		.started = gate->last_start,

@@ -106,7 +106,8 @@ static int64_t waits(struct porch *porch, unsigned flow)
 /* The request ends with that sign; returns whether this stopped the line. */
 static bool ends(struct porch *porch, unsigned flow, uint64_t start, enum gate_sign sign)
 {
-	return gate_end(porch->gate, flow, start, sign, porch->now, &porch->view);
+	const struct gate_ending ending = {.sign = sign};
+	return gate_end(porch->gate, flow, start, &ending, porch->now, &porch->view);
 }
 
 static void no_more_requests_are_under_way_than_allowed(void **state)
@@ -538,6 +539,34 @@ static void its_state_is_told(void **state)
 	close_porch(&porch);
 }
 
+static void ends_with(struct porch *porch, uint64_t start, enum gate_sign sign, int http_status)
+{
+	const struct gate_ending ending = {sign, REPLY_HTTP, http_status};
+	gate_end(porch->gate, 0, start, &ending, porch->now, &porch->view);
+}
+
+static int told_status(struct porch *porch)
+{
+	struct gate_state told;
+	gate_state(porch->gate, porch->now, &told);
+	return told.setback.http_status;
+}
+
+static void the_reply_that_stopped_the_line_is_told_until_a_probe_says_otherwise(void **state)
+{
+	(void)state;
+	struct porch porch = new_porch(10);
+	open_porch(&porch);
+	uint64_t under_way = goes(&porch, 0);
+	ends_with(&porch, goes(&porch, 0), SIGN_ENDPOINT, 403);
+	assert_int_equal(told_status(&porch), 403);
+	ends_with(&porch, under_way, SIGN_FAILED, 500);
+	assert_int_equal(told_status(&porch), 403);
+	ends_with(&porch, probes(&porch, 0), SIGN_ENDPOINT, 404);
+	assert_int_equal(told_status(&porch), 404);
+	close_porch(&porch);
+}
+
 static void new_options_hold_from_now_on(void **state)
 {
 	(void)state;
@@ -581,6 +610,8 @@ int main(void)
 		cmocka_unit_test(a_request_may_be_sent_again_only_while_the_line_runs),
 		cmocka_unit_test(the_witness_of_each_stop_is_remembered),
 		cmocka_unit_test(its_state_is_told),
+		cmocka_unit_test(
+			the_reply_that_stopped_the_line_is_told_until_a_probe_says_otherwise),
 		cmocka_unit_test(new_options_hold_from_now_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
