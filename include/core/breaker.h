@@ -1,5 +1,11 @@
 /*
- * The breaker's window: which share of the API requests of the last seconds failed.
+ * The breaker's window: which share of the API requests of the last seconds failed by the API's
+ * own fault.
+ *
+ * A failure is the API's as long as nobody disproved it: a request that started later and was
+ * answered as documented shows that the API was well, and the failure is then put down to its
+ * event. It is the API's again once that very event is answered after all. So a topic full of
+ * poison does not look like an API that is down, and an API that fails every other request does.
  *
  * It only counts; what follows from it is the gate's to decide. Locking must be supplied by the
  * caller.
@@ -14,8 +20,9 @@
 
 struct breaker_bucket {
 	int64_t number; /* which tenth of a window since time 0 it counts */
-	unsigned total;
-	unsigned failed;
+	unsigned answered;
+	unsigned failed;      /* of events that were answered after all */
+	unsigned undisproved; /* failures that nobody disproved yet */
 };
 
 /* A sliding window of ten buckets. Set it up with breaker_init(); it needs no end. */
@@ -33,8 +40,14 @@ void breaker_init(struct breaker *breaker, unsigned failure_percent, unsigned mi
 /* Forgets what it counted. */
 void breaker_reset(struct breaker *breaker);
 
-/* Counts one request that ended at `now`. */
-void breaker_count(struct breaker *breaker, bool failed, int64_t now);
+/* A request failed at `now`. */
+void breaker_failed(struct breaker *breaker, int64_t now);
+
+/* The API was well: the failures so far are not its fault, as far as we know. */
+void breaker_disproved(struct breaker *breaker);
+
+/* A request was answered at `now`, after `failures` failed ones for the same event. */
+void breaker_answered(struct breaker *breaker, unsigned failures, int64_t now);
 
 /* Whether at least failure_percent of at least min_requests failed in the window that ends now. */
 bool breaker_tripped(const struct breaker *breaker, int64_t now);

@@ -90,6 +90,10 @@ struct gate_ending {
 	enum gate_sign sign;
 	enum reply_transport transport;
 	int http_status; /* 0 where no reply came */
+	/* DOCUMENTED: how many requests of the same look-up failed, since the line had stopped
+	 * `failures_stops` times: by the API's fault, as is known now. */
+	unsigned failures;
+	uint64_t failures_stops;
 };
 
 struct gate;

@@ -17,27 +17,46 @@ void breaker_reset(struct breaker *breaker)
 	memset(breaker->buckets, 0, sizeof(breaker->buckets));
 }
 
-void breaker_count(struct breaker *breaker, bool failed, int64_t now)
+static struct breaker_bucket *bucket_at(struct breaker *breaker, int64_t now)
 {
 	int64_t number = now / breaker->bucket_ns;
 	struct breaker_bucket *bucket = &breaker->buckets[number % BREAKER_BUCKETS];
 	if (bucket->number != number)
 		*bucket = (struct breaker_bucket){.number = number};
-	bucket->total++;
-	bucket->failed += failed ? 1 : 0;
+	return bucket;
+}
+
+void breaker_failed(struct breaker *breaker, int64_t now)
+{
+	bucket_at(breaker, now)->undisproved++;
+}
+
+void breaker_disproved(struct breaker *breaker)
+{
+	for (int i = 0; i < BREAKER_BUCKETS; i++)
+		breaker->buckets[i].undisproved = 0;
+}
+
+void breaker_answered(struct breaker *breaker, unsigned failures, int64_t now)
+{
+	struct breaker_bucket *bucket = bucket_at(breaker, now);
+	bucket->answered++;
+	bucket->failed += failures;
 }
 
 bool breaker_tripped(const struct breaker *breaker, int64_t now)
 {
 	int64_t oldest = now / breaker->bucket_ns - BREAKER_BUCKETS + 1;
-	unsigned total = 0;
+	unsigned answered = 0;
 	unsigned failed = 0;
 	for (int i = 0; i < BREAKER_BUCKETS; i++) {
-		if (breaker->buckets[i].number < oldest)
+		const struct breaker_bucket *bucket = &breaker->buckets[i];
+		if (bucket->number < oldest)
 			continue;
-		total += breaker->buckets[i].total;
-		failed += breaker->buckets[i].failed;
+		answered += bucket->answered;
+		failed += bucket->failed + bucket->undisproved;
 	}
+	unsigned total = answered + failed;
 	return total >= breaker->min_requests &&
 	       (uint64_t)failed * 100 >= (uint64_t)total * breaker->failure_percent;
 }

@@ -156,8 +156,21 @@ static void on_setback(struct flow *flow, struct lookup *lookup, const struct ve
 	}
 }
 
-static void note_setback(struct flow *flow, struct lookup *lookup, const struct verdict *verdict)
+/* The breaker holds failures against the API if their look-up is answered while the line still
+ * runs. */
+static void note_failure(struct lookup *lookup, const struct gate_view *view)
 {
+	if (view->cause != STOP_NONE || lookup->failures_stops != view->stops)
+		lookup->failures = 0;
+	lookup->failures_stops = view->stops;
+	lookup->failures += view->cause == STOP_NONE ? 1 : 0;
+}
+
+static void note_setback(struct flow *flow, struct lookup *lookup, const struct verdict *verdict,
+	const struct gate_view *view)
+{
+	if (verdict->kind == VERDICT_FAILED)
+		note_failure(lookup, view);
 	flow->counters.retries[verdict->cause]++;
 	flow->retrying += lookup->retrying ? 0 : 1;
 	lookup->retrying = true;
@@ -180,6 +193,21 @@ static unsigned attempts_with_this(const struct flow *flow, const struct lookup 
 	return lookup->counted < max ? lookup->counted + 1 : max;
 }
 
+/* Reports the end of a look-up's request to the gate. True where this very end stopped the line. */
+static bool report_end(struct flow *flow, const struct lookup *lookup,
+	const struct verdict *verdict, const struct reply *reply, int64_t now,
+	struct gate_view *ret_view)
+{
+	const struct gate_ending ending = {
+		.sign = sign_of(verdict),
+		.transport = reply->transport,
+		.http_status = reply->status,
+		.failures = lookup->failures,
+		.failures_stops = lookup->failures_stops,
+	};
+	return gate_end(flow->gate, flow->options.number, lookup->start, &ending, now, ret_view);
+}
+
 bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *reply, int64_t now,
 	int64_t wall_ms, struct error *err)
 {
@@ -188,9 +216,7 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 	reply_classify(reply, flow->reply_reader, &verdict);
 	flow->counters.unclassified_replies += verdict.unclassified ? 1 : 0;
 	judge_by_others(flow, lookup);
-	const struct gate_ending ending = {sign_of(&verdict), reply->transport, reply->status};
-	bool stopped_line =
-		gate_end(flow->gate, flow->options.number, lookup->start, &ending, now, &view);
+	bool stopped_line = report_end(flow, lookup, &verdict, reply, now, &view);
 	flow_take_out(flow, lookup);
 	if (lookup->events == NULL) {
 		flow_end_lookup(flow, lookup);
@@ -210,7 +236,7 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 	if (verdict.kind == VERDICT_FAILED || verdict.kind == VERDICT_ENDPOINT)
 		lookup->failure =
 			(struct failure){verdict.reason, reply->status, verdict.documented_code};
-	note_setback(flow, lookup, &verdict);
+	note_setback(flow, lookup, &verdict, &view);
 	heed_retry_after(lookup, retry_after_parse(reply->retry_after, wall_ms), now);
 	on_setback(flow, lookup, &verdict, stopped_line, &view, now);
 	return true;

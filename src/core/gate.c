@@ -322,21 +322,26 @@ static void go(struct gate *gate, int64_t now)
 	wake_all(gate);
 }
 
-static void on_documented(struct gate *gate, uint64_t start, int64_t now)
+static void on_documented(
+	struct gate *gate, uint64_t start, const struct gate_ending *ending, int64_t now)
 {
-	if (start > gate->witness)
+	unsigned failures = ending->failures_stops == gate->stops ? ending->failures : 0;
+	if (start > gate->witness) {
 		gate->witness = start;
+		breaker_disproved(&gate->breaker);
+	}
 	gate->refusing_since = -1;
-	breaker_count(&gate->breaker, false, now);
+	breaker_answered(&gate->breaker, failures, now);
 	limiter_answered(&gate->limiter, gate->in_flight + 1, now);
 	if (gate->cause != STOP_NONE && start > gate->go_after)
 		go(gate, now);
 }
 
-static void on_failed(struct gate *gate, unsigned flow, int64_t now)
+static void on_failed(struct gate *gate, unsigned flow, uint64_t start, int64_t now)
 {
 	gate->refusing_since = -1;
-	breaker_count(&gate->breaker, true, now);
+	if (start > gate->witness)
+		breaker_failed(&gate->breaker, now);
 	if (gate->cause == STOP_NONE && breaker_tripped(&gate->breaker, now))
 		stop(gate, flow, STOP_API_DOWN, gate->last_start, now);
 }
@@ -400,10 +405,10 @@ bool gate_end(struct gate *gate, unsigned flow, uint64_t start, const struct gat
 	note_failure(gate, ending, was_probe);
 	switch (ending->sign) {
 	case SIGN_DOCUMENTED:
-		on_documented(gate, start, now);
+		on_documented(gate, start, ending, now);
 		break;
 	case SIGN_FAILED:
-		on_failed(gate, flow, now);
+		on_failed(gate, flow, start, now);
 		break;
 	case SIGN_REFUSED:
 		on_refused(gate, flow, start, now);

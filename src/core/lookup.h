@@ -53,8 +53,10 @@ struct lookup {
 	int64_t not_before; /* the API asked for no attempt before, not even a probe */
 	bool retrying;      /* it came back without an answer at least once */
 	unsigned refusals;  /* in a row */
-	uint64_t stopped;   /* which stop of the line, from 1, it caused last; 0: none */
-	unsigned counted;   /* attempts that were disproved */
+	unsigned failures;  /* for the breaker: see struct gate_ending */
+	uint64_t failures_stops;
+	uint64_t stopped; /* which stop of the line, from 1, it caused last; 0: none */
+	unsigned counted; /* attempts that were disproved */
 	unsigned counted_unclassified;
 	struct failure failure;
 	uint64_t stops; /* how often the line had stopped when the first of `undisproved` failed */

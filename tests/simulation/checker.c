@@ -155,6 +155,15 @@ static struct failed_attempt *note_failed(
 	return failed;
 }
 
+/* Failures of an inquiry that is answered while the line still runs were the API's own. */
+static void note_failed_now(struct world *world, struct inquiry *inquiry)
+{
+	if (!line_runs(world) || inquiry->failed_stops != world->line.stops)
+		inquiry->failed_now = 0;
+	inquiry->failed_stops = world->line.stops;
+	inquiry->failed_now += line_runs(world) ? 1 : 0;
+}
+
 void check_failure(struct world *world, const struct call *call, bool stopped_line)
 {
 	struct inquiry *inquiry = call->inquiry;
@@ -166,6 +175,8 @@ void check_failure(struct world *world, const struct call *call, bool stopped_li
 	if (meaning != MEANS_FAILURE && meaning != MEANS_WRONG_ENDPOINT)
 		return;
 	inquiry->reason = call->answer.reason;
+	if (meaning == MEANS_FAILURE)
+		note_failed_now(world, inquiry);
 	if (!counts)
 		return;
 	struct failed_attempt *failed = note_failed(world, inquiry, call->start);

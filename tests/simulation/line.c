@@ -26,18 +26,19 @@ static uint64_t starts_so_far(struct world *world)
 	return state.started;
 }
 
-static void count_end(struct world *world, bool failed)
+/* The bucket of the window that the present belongs to. */
+static size_t bucket_now(struct world *world)
 {
 	struct line *line = &world->line;
 	int64_t number = world->now / (world->plan.gate.window_ns / (int64_t)BUCKETS);
 	size_t i = (size_t)number % BUCKETS;
 	if (line->ends[i] != number) {
 		line->ends[i] = number;
-		line->end_total[i] = 0;
+		line->end_answered[i] = 0;
 		line->end_failed[i] = 0;
+		line->end_doubtful[i] = 0;
 	}
-	line->end_total[i]++;
-	line->end_failed[i] += failed ? 1 : 0;
+	return i;
 }
 
 static bool too_many_failed(const struct world *world)
@@ -49,8 +50,8 @@ static bool too_many_failed(const struct world *world)
 	for (size_t i = 0; i < BUCKETS; i++) {
 		if (line->ends[i] <= number - (int64_t)BUCKETS)
 			continue;
-		total += line->end_total[i];
-		failed += line->end_failed[i];
+		failed += line->end_failed[i] + line->end_doubtful[i];
+		total += line->end_answered[i] + line->end_failed[i] + line->end_doubtful[i];
 	}
 	return total >= world->plan.gate.min_requests &&
 	       failed * 100 >= total * world->plan.gate.failure_percent;
@@ -59,8 +60,9 @@ static bool too_many_failed(const struct world *world)
 static void forget_ends(struct line *line)
 {
 	memset(line->ends, 0, sizeof(line->ends));
-	memset(line->end_total, 0, sizeof(line->end_total));
+	memset(line->end_answered, 0, sizeof(line->end_answered));
 	memset(line->end_failed, 0, sizeof(line->end_failed));
+	memset(line->end_doubtful, 0, sizeof(line->end_doubtful));
 }
 
 void line_new_limits(struct world *world)
@@ -117,10 +119,15 @@ static void go(struct world *world)
 static void on_answer(struct world *world, const struct call *call)
 {
 	struct line *line = &world->line;
-	if (call->start > line->witness)
+	if (call->start > line->witness) {
 		line->witness = call->start;
+		memset(line->end_doubtful, 0, sizeof(line->end_doubtful));
+	}
 	line->refusing_since = -1;
-	count_end(world, false);
+	size_t bucket = bucket_now(world);
+	line->end_answered[bucket]++;
+	if (call->inquiry->failed_stops == line->stops)
+		line->end_failed[bucket] += call->inquiry->failed_now;
 	if (line->cause == STOP_NONE)
 		return;
 	if (call->start > line->go_after)
@@ -133,7 +140,8 @@ static void on_failure(struct world *world, const struct call *call)
 {
 	struct line *line = &world->line;
 	line->refusing_since = -1;
-	count_end(world, true);
+	if (call->start > line->witness)
+		line->end_doubtful[bucket_now(world)]++;
 	if (line->cause == STOP_NONE && too_many_failed(world))
 		stop(world, call->worker, STOP_API_DOWN, starts_so_far(world));
 }

@@ -126,7 +126,9 @@ struct inquiry {
 	int64_t asked_at;     /* when that call started */
 	int64_t ended_at;     /* when its last request ended */
 	unsigned setbacks;    /* replies that did not answer it */
-	bool stopped_line;    /* its failures stopped the line before */
+	unsigned failed_now;  /* failures since the line had stopped `failed_stops` times */
+	uint64_t failed_stops;
+	bool stopped_line; /* its failures stopped the line before */
 };
 
 /* One API request under way. */
@@ -249,8 +251,9 @@ struct line {
 	double tokens;
 	int64_t filled_at;
 	int64_t ends[10]; /* the breaker's buckets: number, requests, failures */
-	unsigned end_total[10];
-	unsigned end_failed[10];
+	unsigned end_answered[10];
+	unsigned end_failed[10];   /* of events that were answered after all */
+	unsigned end_doubtful[10]; /* no later start was answered since */
 };
 
 struct world {

@@ -15,9 +15,9 @@
 static void count(struct breaker *breaker, int fine, int failed, int64_t now)
 {
 	for (int i = 0; i < fine; i++)
-		breaker_count(breaker, false, now);
+		breaker_answered(breaker, 0, now);
 	for (int i = 0; i < failed; i++)
-		breaker_count(breaker, true, now);
+		breaker_failed(breaker, now);
 }
 
 static void it_trips_at_the_share_of_failures(void **state)
@@ -70,6 +70,33 @@ static void a_reset_forgets_all(void **state)
 	assert_false(breaker_tripped(&breaker, NOW));
 }
 
+static void what_was_disproved_is_not_the_apis_fault(void **state)
+{
+	(void)state;
+	struct breaker breaker;
+	breaker_init(&breaker, 50, 10, WINDOW);
+	count(&breaker, 5, 5, NOW);
+	assert_true(breaker_tripped(&breaker, NOW));
+	breaker_disproved(&breaker);
+	assert_false(breaker_tripped(&breaker, NOW));
+	/* Poison is no part of the whole either: five more make ten, and none of them failed. */
+	count(&breaker, 5, 0, NOW);
+	assert_false(breaker_tripped(&breaker, NOW));
+}
+
+static void failures_of_an_event_that_is_answered_after_all_are_the_apis_fault(void **state)
+{
+	(void)state;
+	struct breaker breaker;
+	breaker_init(&breaker, 50, 10, WINDOW);
+	count(&breaker, 4, 3, NOW);
+	breaker_disproved(&breaker);
+	breaker_answered(&breaker, 3, NOW);
+	assert_false(breaker_tripped(&breaker, NOW));
+	breaker_answered(&breaker, 3, NOW);
+	assert_true(breaker_tripped(&breaker, NOW));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -77,6 +104,9 @@ int main(void)
 		cmocka_unit_test(few_requests_prove_nothing),
 		cmocka_unit_test(what_is_older_than_the_window_is_forgotten),
 		cmocka_unit_test(a_reset_forgets_all),
+		cmocka_unit_test(what_was_disproved_is_not_the_apis_fault),
+		cmocka_unit_test(
+			failures_of_an_event_that_is_answered_after_all_are_the_apis_fault),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -237,12 +237,46 @@ static void failures_in_the_window_stop_the_line(void **state)
 	(void)state;
 	struct porch porch = new_porch(10);
 	open_porch(&porch);
+	assert_false(ends(&porch, 0, goes(&porch, 0), SIGN_DOCUMENTED));
+	assert_false(ends(&porch, 0, goes(&porch, 0), SIGN_DOCUMENTED));
 	assert_false(ends(&porch, 0, goes(&porch, 0), SIGN_FAILED));
-	assert_false(ends(&porch, 0, goes(&porch, 0), SIGN_DOCUMENTED));
-	assert_false(ends(&porch, 0, goes(&porch, 0), SIGN_DOCUMENTED));
 	assert_true(ends(&porch, 0, goes(&porch, 0), SIGN_FAILED));
 	assert_int_equal(porch.view.cause, STOP_API_DOWN);
 	assert_int_equal(porch.view.stops, 1);
+	close_porch(&porch);
+}
+
+static void failures_that_later_starts_disprove_do_not_stop_the_line(void **state)
+{
+	(void)state;
+	struct porch porch = new_porch(10);
+	open_porch(&porch);
+	for (int i = 0; i < 100; i++) {
+		uint64_t poison = goes(&porch, 0);
+		uint64_t fine = goes(&porch, 1);
+		assert_false(ends(&porch, 1, fine, SIGN_DOCUMENTED));
+		assert_false(ends(&porch, 0, poison, SIGN_FAILED));
+		assert_false(ends(&porch, 0, goes(&porch, 0), SIGN_FAILED));
+	}
+	close_porch(&porch);
+}
+
+static void failures_before_an_answer_to_the_same_lookup_are_held_against_the_api(void **state)
+{
+	(void)state;
+	struct porch porch = new_porch(10);
+	open_porch(&porch);
+	struct gate_ending answer = {.sign = SIGN_DOCUMENTED, .failures = 2};
+	uint64_t start = goes(&porch, 0);
+	assert_false(gate_end(porch.gate, 0, start, &answer, porch.now, &porch.view));
+	assert_true(ends(&porch, 0, goes(&porch, 0), SIGN_FAILED));
+
+	/* Those from before the stop are no news once the line goes again. */
+	start = probes(&porch, 1);
+	assert_false(gate_end(porch.gate, 1, start, &answer, porch.now, &porch.view));
+	start = goes(&porch, 0);
+	assert_false(gate_end(porch.gate, 0, start, &answer, porch.now, &porch.view));
+	assert_false(ends(&porch, 0, goes(&porch, 0), SIGN_FAILED));
 	close_porch(&porch);
 }
 
@@ -541,7 +575,8 @@ static void its_state_is_told(void **state)
 
 static void ends_with(struct porch *porch, uint64_t start, enum gate_sign sign, int http_status)
 {
-	const struct gate_ending ending = {sign, REPLY_HTTP, http_status};
+	const struct gate_ending ending = {
+		.sign = sign, .transport = REPLY_HTTP, .http_status = http_status};
 	gate_end(porch->gate, 0, start, &ending, porch->now, &porch->view);
 }
 
@@ -593,6 +628,9 @@ int main(void)
 		cmocka_unit_test(room_for_several_wakes_one_after_the_other),
 		cmocka_unit_test(starts_a_second_are_limited),
 		cmocka_unit_test(failures_in_the_window_stop_the_line),
+		cmocka_unit_test(failures_that_later_starts_disprove_do_not_stop_the_line),
+		cmocka_unit_test(
+			failures_before_an_answer_to_the_same_lookup_are_held_against_the_api),
 		cmocka_unit_test(refused_credentials_and_wrong_endpoints_stop_it_at_once),
 		cmocka_unit_test(what_a_later_start_disproved_does_not_stop_it),
 		cmocka_unit_test(nothing_but_refusals_for_a_window_stops_it),
