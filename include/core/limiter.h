@@ -4,13 +4,15 @@
  * Both adapt to what the API bears, as TCP's congestion window does (additive increase,
  * multiplicative decrease), and only to its refusals: latency alone lowers nothing.
  *
- * At once: falls a little when the API refuses, once for each round of requests, and rises by one
- * for each full round that was answered.
+ * It judges intervals of half a second, or longer where few requests end in one, by the share of
+ * requests that the API refused. A few in a hundred are tolerated: whoever is never refused does
+ * not know what he might have. Where there are more, what the API took a second becomes the limit,
+ * and fewer may be under way at once. Otherwise both rise again as far as they are used, the rate
+ * the faster the longer nothing lowered it. After five minutes without a refusal the rate is
+ * forgotten. The configured rate stays above it. Starts come in bursts of 100 ms' worth.
  *
- * A second: no limit of its own until the API refuses; then what it took a second becomes the
- * limit, measured anew in each interval with refusals. In intervals without, the limit rises, the
- * faster the longer none came, as long as it is used. After five minutes without a refusal
- * it is forgotten. The configured rate stays above it. Starts come in bursts of 100 ms' worth.
+ * Refusals that do not become fewer when fewer requests are made do not depend on us: to go on
+ * lowering the limits would only strangle the line, so they are put up with for a minute.
  *
  * Locking must be supplied by the caller.
  */
@@ -24,8 +26,16 @@
 struct limiter_interval {
 	int64_t begun;
 	unsigned started;
-	unsigned answered;
-	unsigned refused;
+	unsigned answered; /* of those that started since the limits last fell */
+	unsigned refused;  /* the same */
+};
+
+/* How it was before the limits began to fall. */
+struct limiter_before {
+	double accepted; /* the share of requests that were not refused */
+	double started;  /* requests a second */
+	double learnt;
+	double in_flight;
 };
 
 /* Set it up with limiter_init(); it needs no end. */
@@ -33,7 +43,6 @@ struct limiter {
 	bool adaptive;
 	double max_in_flight;
 	double in_flight;      /* the limit in force, from 1 to max_in_flight */
-	uint64_t lowered_at;   /* the last start number issued when that limit last fell */
 	double max_per_second; /* as configured; 0: no limit */
 	double learnt;         /* what the API bears a second; 0: it never refused */
 	double growth;         /* by which share `learnt` rises next */
@@ -41,6 +50,13 @@ struct limiter {
 	double tokens;         /* starts that are allowed now */
 	int64_t filled_at;     /* when `tokens` was right */
 	struct limiter_interval interval;
+
+	/* Whether a fall helps. */
+	bool falling;     /* the last interval lowered the limits */
+	unsigned in_vain; /* intervals in a row that showed no good of it */
+	struct limiter_before before;
+	uint64_t fell_at;     /* the last start number issued when they last fell; 0: never */
+	int64_t put_up_until; /* refusals lower nothing until then: it was in vain */
 };
 
 /* max_in_flight from 1; per_second 0 for none. */
@@ -59,10 +75,17 @@ double limiter_per_second(const struct limiter *limiter);
 /* Takes leave for one start. 0 where it may start now, else the time from which on to ask again. */
 int64_t limiter_take(struct limiter *limiter, int64_t now);
 
-/* A request was answered while `under_way` requests, itself included, were under way. */
-void limiter_answered(struct limiter *limiter, unsigned under_way, int64_t now);
+/* What the limiter has to know of a request that ended. */
+struct limiter_end {
+	uint64_t start;      /* its start number */
+	uint64_t last_start; /* the last start number issued */
+	unsigned under_way;  /* requests under way just before it ended, itself included */
+};
 
-/* The API refused the request with that start number; `last_start` is the last number issued. */
-void limiter_refused(struct limiter *limiter, uint64_t start, uint64_t last_start, int64_t now);
+/* A request was answered. */
+void limiter_answered(struct limiter *limiter, const struct limiter_end *end, int64_t now);
+
+/* The API refused a request. */
+void limiter_refused(struct limiter *limiter, const struct limiter_end *end, int64_t now);
 
 #endif

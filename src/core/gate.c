@@ -322,6 +322,12 @@ static void go(struct gate *gate, int64_t now)
 	wake_all(gate);
 }
 
+/* gate_end() has taken it off already. */
+static struct limiter_end limiter_end_of(const struct gate *gate, uint64_t start)
+{
+	return (struct limiter_end){start, gate->last_start, gate->in_flight + 1};
+}
+
 static void on_documented(
 	struct gate *gate, uint64_t start, const struct gate_ending *ending, int64_t now)
 {
@@ -332,7 +338,8 @@ static void on_documented(
 	}
 	gate->refusing_since = -1;
 	breaker_answered(&gate->breaker, failures, now);
-	limiter_answered(&gate->limiter, gate->in_flight + 1, now);
+	const struct limiter_end end = limiter_end_of(gate, start);
+	limiter_answered(&gate->limiter, &end, now);
 	if (gate->cause != STOP_NONE && start > gate->go_after)
 		go(gate, now);
 }
@@ -348,7 +355,8 @@ static void on_failed(struct gate *gate, unsigned flow, uint64_t start, int64_t 
 
 static void on_refused(struct gate *gate, unsigned flow, uint64_t start, int64_t now)
 {
-	limiter_refused(&gate->limiter, start, gate->last_start, now);
+	const struct limiter_end end = limiter_end_of(gate, start);
+	limiter_refused(&gate->limiter, &end, now);
 	if (gate->refusing_since < 0)
 		gate->refusing_since = now;
 	if (gate->cause == STOP_NONE && now - gate->refusing_since >= gate->options.window_ns)

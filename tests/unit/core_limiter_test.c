@@ -48,19 +48,56 @@ static void without_a_rate_all_may_start(void **state)
 	assert_true(limiter_per_second(&limiter) <= 0);
 }
 
-static void a_round_of_refusals_lowers_the_limit_once(void **state)
+/* `answered` and `refused` requests that started since the last ones end at `now`, well mixed. */
+static void end(struct limiter *limiter, unsigned answered, unsigned refused, int64_t now)
+{
+	const struct limiter_end end = {
+		.start = limiter->fell_at + 1, .last_start = limiter->fell_at + 1000};
+	unsigned total = answered + refused;
+	for (unsigned i = 0; i < total; i++)
+		if ((i + 1) * refused / total > i * refused / total)
+			limiter_refused(limiter, &end, now);
+		else
+			limiter_answered(limiter, &end, now);
+}
+
+static void many_refusals_lower_the_limits_once_an_interval(void **state)
 {
 	(void)state;
 	struct limiter limiter;
 	limiter_init(&limiter, 100, 0, true, NOW);
-	limiter_refused(&limiter, 1, 50, NOW);
+	end(&limiter, 50, 49, NOW);
+	assert_int_equal(limiter_in_flight(&limiter), 100);
+	end(&limiter, 0, 1, NOW + NS_PER_S);
 	unsigned lowered = limiter_in_flight(&limiter);
 	assert_in_range(lowered, 50, 99);
-	for (uint64_t start = 2; start <= 50; start++)
-		limiter_refused(&limiter, start, 50, NOW);
+	assert_true(limiter_per_second(&limiter) > 0);
+	end(&limiter, 50, 50, NOW + NS_PER_S);
 	assert_int_equal(limiter_in_flight(&limiter), lowered);
-	limiter_refused(&limiter, 51, 60, NOW);
-	assert_true(limiter_in_flight(&limiter) < lowered);
+}
+
+static void requests_from_before_a_fall_do_not_make_another(void **state)
+{
+	(void)state;
+	struct limiter limiter;
+	limiter_init(&limiter, 100, 0, true, NOW);
+	end(&limiter, 0, 50, NOW + NS_PER_S);
+	unsigned lowered = limiter_in_flight(&limiter);
+	const struct limiter_end old = {.start = limiter.fell_at, .last_start = limiter.fell_at};
+	for (int i = 0; i < 50; i++)
+		limiter_refused(&limiter, &old, NOW + 2 * NS_PER_S);
+	assert_int_equal(limiter_in_flight(&limiter), lowered);
+}
+
+static void a_few_refusals_in_a_hundred_lower_nothing(void **state)
+{
+	(void)state;
+	struct limiter limiter;
+	limiter_init(&limiter, 100, 0, true, NOW);
+	for (int i = 1; i < 10; i++)
+		end(&limiter, 98, 2, NOW + i * NS_PER_S);
+	assert_int_equal(limiter_in_flight(&limiter), 100);
+	assert_true(limiter_per_second(&limiter) <= 0);
 }
 
 static void refusals_leave_one_request_at_least(void **state)
@@ -68,9 +105,39 @@ static void refusals_leave_one_request_at_least(void **state)
 	(void)state;
 	struct limiter limiter;
 	limiter_init(&limiter, 100, 0, true, NOW);
-	for (uint64_t start = 1; start < 1000; start++)
-		limiter_refused(&limiter, start, start, NOW);
+	for (int i = 1; i < 200; i++)
+		end(&limiter, 0, 20, NOW + i * NS_PER_S);
 	assert_int_equal(limiter_in_flight(&limiter), 1);
+	assert_true(limiter_per_second(&limiter) >= 1);
+}
+
+/* A second of as many starts as the limits let through, 1000 at most, of which a fifth is refused.
+ */
+static int64_t a_fifth_is_refused(struct limiter *limiter, int64_t now)
+{
+	unsigned started = 0;
+	for (int i = 0; i < 1000; i++)
+		started += limiter_take(limiter, now + i * NS_PER_MS) == 0 ? 1 : 0;
+	now += NS_PER_S;
+	end(limiter, started - started / 5, started / 5, now);
+	return now;
+}
+
+static void a_fall_that_is_in_vain_is_undone(void **state)
+{
+	(void)state;
+	struct limiter limiter;
+	limiter_init(&limiter, 100, 0, true, NOW);
+	int64_t now = a_fifth_is_refused(&limiter, NOW);
+	assert_int_equal(limiter_in_flight(&limiter), 90);
+	for (int i = 0; i < 10; i++)
+		now = a_fifth_is_refused(&limiter, now);
+	assert_int_equal(limiter_in_flight(&limiter), 100);
+	assert_true(limiter_per_second(&limiter) <= 0);
+	/* After a minute it is tried again. */
+	now = a_fifth_is_refused(&limiter, now + 60 * NS_PER_S);
+	a_fifth_is_refused(&limiter, now);
+	assert_int_equal(limiter_in_flight(&limiter), 90);
 }
 
 static void answers_raise_a_limit_that_is_reached(void **state)
@@ -78,15 +145,16 @@ static void answers_raise_a_limit_that_is_reached(void **state)
 	(void)state;
 	struct limiter limiter;
 	limiter_init(&limiter, 10, 0, true, NOW);
-	limiter_refused(&limiter, 1, 1, NOW);
-	limiter_refused(&limiter, 2, 2, NOW);
+	end(&limiter, 0, 20, NOW + NS_PER_S);
+	end(&limiter, 0, 20, NOW + 2 * NS_PER_S);
 	unsigned lowered = limiter_in_flight(&limiter);
+	assert_true(lowered < 10);
+	struct limiter_end ends = {.start = 5000, .last_start = 5000, .under_way = lowered - 1};
 	for (int i = 0; i < 1000; i++)
-		limiter_answered(&limiter, lowered - 1, NOW);
+		limiter_answered(&limiter, &ends, NOW + 2 * NS_PER_S);
 	assert_int_equal(limiter_in_flight(&limiter), lowered);
-	for (int i = 0; i < 1000; i++)
-		limiter_answered(&limiter, limiter_in_flight(&limiter), NOW);
-	assert_int_equal(limiter_in_flight(&limiter), 10);
+	for (ends.under_way = 10; limiter_in_flight(&limiter) < 10;)
+		limiter_answered(&limiter, &ends, NOW + 2 * NS_PER_S);
 }
 
 static void nothing_adapts_where_it_is_not_wanted(void **state)
@@ -94,8 +162,8 @@ static void nothing_adapts_where_it_is_not_wanted(void **state)
 	(void)state;
 	struct limiter limiter;
 	limiter_init(&limiter, 10, 0, false, NOW);
-	for (uint64_t start = 1; start < 100; start++)
-		limiter_refused(&limiter, start, start, NOW + (int64_t)start * NS_PER_S);
+	for (int i = 1; i < 10; i++)
+		end(&limiter, 0, 20, NOW + i * NS_PER_S);
 	assert_int_equal(limiter_in_flight(&limiter), 10);
 	assert_true(limiter_per_second(&limiter) <= 0);
 }
@@ -106,8 +174,11 @@ int main(void)
 		cmocka_unit_test(starts_come_in_bursts_of_a_tenth_of_a_second),
 		cmocka_unit_test(over_time_starts_are_as_many_as_configured),
 		cmocka_unit_test(without_a_rate_all_may_start),
-		cmocka_unit_test(a_round_of_refusals_lowers_the_limit_once),
+		cmocka_unit_test(many_refusals_lower_the_limits_once_an_interval),
+		cmocka_unit_test(requests_from_before_a_fall_do_not_make_another),
+		cmocka_unit_test(a_few_refusals_in_a_hundred_lower_nothing),
 		cmocka_unit_test(refusals_leave_one_request_at_least),
+		cmocka_unit_test(a_fall_that_is_in_vain_is_undone),
 		cmocka_unit_test(answers_raise_a_limit_that_is_reached),
 		cmocka_unit_test(nothing_adapts_where_it_is_not_wanted),
 	};
