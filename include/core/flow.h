@@ -42,7 +42,9 @@ struct flow_options {
 	int64_t initial_backoff_ns;
 	int64_t max_backoff_ns;
 	int64_t probe_timeout_ns; /* how long a probe may take */
-	uint64_t seed;            /* of the jitter */
+	int64_t patience_ns; /* how long an event whose attempts are used up waits for others to
+				disprove the last of them, before the API is blamed */
+	uint64_t seed;       /* of the jitter */
 };
 
 #define FLOW_ATTEMPTS_MAX 50

@@ -89,6 +89,9 @@ static struct flow *new_flow(const struct worker *worker, struct error *err)
 	int probe_ms = settings->breaker.probe_interval_ms < settings->care360.timeout_ms
 			       ? settings->breaker.probe_interval_ms
 			       : settings->care360.timeout_ms;
+	int patience_ms = settings->care360.timeout_ms > settings->retry.max_backoff_ms
+				  ? settings->care360.timeout_ms
+				  : settings->retry.max_backoff_ms;
 	struct flow_options options = {
 		.number = worker->options.number,
 		.ordering = flow_ordering(settings),
@@ -97,6 +100,7 @@ static struct flow *new_flow(const struct worker *worker, struct error *err)
 		.initial_backoff_ns = settings->retry.initial_backoff_ms * NS_PER_MS,
 		.max_backoff_ns = settings->retry.max_backoff_ms * NS_PER_MS,
 		.probe_timeout_ns = probe_ms * NS_PER_MS,
+		.patience_ns = patience_ms * NS_PER_MS,
 		.seed = (uint64_t)clock_monotonic_ns() + worker->options.number,
 	};
 	return flow_new(&options, worker->options.gate, err);

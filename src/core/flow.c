@@ -251,6 +251,7 @@ static void begin(struct flow *flow, struct lookup *lookup, const struct gate_le
 	lookup->state = LOOKUP_UNDER_WAY;
 	DL_APPEND(flow->under_way, lookup);
 	lookup->start = leave->start;
+	lookup->unproven_since = 0;
 	lookup->probe = leave->kind == GATE_PROBE;
 	const struct event *event;
 	DL_FOREACH2 (lookup->events, event, merged_next)
@@ -304,6 +305,7 @@ void flow_set_options(struct flow *flow, const struct flow_options *options)
 	flow->options.initial_backoff_ns = options->initial_backoff_ns;
 	flow->options.max_backoff_ns = options->max_backoff_ns;
 	flow->options.probe_timeout_ns = options->probe_timeout_ns;
+	flow->options.patience_ns = options->patience_ns;
 }
 
 size_t flow_held(const struct flow *flow)

@@ -52,6 +52,27 @@ enum judgement flow_judge(struct flow *flow, struct lookup *lookup, const struct
 	return lookup_judge(lookup, flow->options.max_attempts, view);
 }
 
+/* Tries a loose look-up again after the `failures`-th failure in a row, or later if the API asked
+ * so. */
+static void back_off(struct flow *flow, struct lookup *lookup, unsigned failures, int64_t now)
+{
+	int64_t until =
+		now + retry_backoff(&flow->random, failures, flow->options.initial_backoff_ns,
+			      flow->options.max_backoff_ns);
+	flow_delay(flow, lookup, until > lookup->not_before ? until : lookup->not_before);
+}
+
+/*
+ * Whether a loose look-up whose attempts are used up is to wait for others to disprove the last of
+ * them: requests that started after it may still be under way.
+ */
+static bool hopes_for_witness(struct flow *flow, struct lookup *lookup, int64_t now)
+{
+	if (lookup->unproven_since == 0)
+		lookup->unproven_since = now;
+	return now - lookup->unproven_since < flow->options.patience_ns;
+}
+
 void flow_settle(struct flow *flow, struct lookup *lookup, int64_t now)
 {
 	struct gate_view view;
@@ -61,6 +82,11 @@ void flow_settle(struct flow *flow, struct lookup *lookup, int64_t now)
 		flow_give_up(flow, lookup);
 		break;
 	case JUDGED_UNPROVEN:
+		if (hopes_for_witness(flow, lookup, now))
+			back_off(flow, lookup, 1, now); /* to look again, not to ask again */
+		else
+			flow_blame_api(flow, lookup, now);
+		break;
 	case JUDGED_UNDISPROVED:
 		flow_blame_api(flow, lookup, now);
 		break;
@@ -100,16 +126,6 @@ static void heed_retry_after(struct lookup *lookup, int64_t wait_ns, int64_t now
 			event->lane->not_before = lookup->not_before;
 }
 
-/* Tries a loose look-up again after the `failures`-th failure in a row, or later if the API asked
- * so. */
-static void back_off(struct flow *flow, struct lookup *lookup, unsigned failures, int64_t now)
-{
-	int64_t until =
-		now + retry_backoff(&flow->random, failures, flow->options.initial_backoff_ns,
-			      flow->options.max_backoff_ns);
-	flow_delay(flow, lookup, until > lookup->not_before ? until : lookup->not_before);
-}
-
 /* A failed attempt while the line runs: it goes on record, and may be the last. */
 static void on_failed_attempt(struct flow *flow, struct lookup *lookup, bool unclassified,
 	const struct gate_view *view, int64_t now)
@@ -117,19 +133,10 @@ static void on_failed_attempt(struct flow *flow, struct lookup *lookup, bool unc
 	/* A probe of the event that stopped the line may come on top of all its attempts. */
 	if (flow_judge(flow, lookup, view) == JUDGED_OPEN)
 		lookup_failed(lookup, unclassified, view);
-	switch (flow_judge(flow, lookup, view)) {
-	case JUDGED_GUILTY:
-		flow_give_up(flow, lookup);
-		break;
-	case JUDGED_UNDISPROVED:
-		flow_blame_api(flow, lookup, now);
-		break;
-	case JUDGED_UNPROVEN: /* one more backoff for a witness to come; then wake_delayed() judges
-			       */
-	case JUDGED_OPEN:
+	if (flow_judge(flow, lookup, view) == JUDGED_OPEN)
 		back_off(flow, lookup, lookup_attempts(lookup), now);
-		break;
-	}
+	else
+		flow_settle(flow, lookup, now);
 }
 
 /* A reply that does not answer the look-up: decides when it is tried again. */

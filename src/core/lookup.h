@@ -50,10 +50,12 @@ struct lookup {
 	UT_hash_handle hh;          /* in the flow's table of look-ups that others may join */
 	bool joinable;              /* it is in that table: it never started */
 
-	int64_t not_before; /* the API asked for no attempt before, not even a probe */
-	bool retrying;      /* it came back without an answer at least once */
-	unsigned refusals;  /* in a row */
-	unsigned failures;  /* for the breaker: see struct gate_ending */
+	int64_t not_before;     /* the API asked for no attempt before, not even a probe */
+	int64_t unproven_since; /* all attempts are used up, and some not disproved yet; 0: not so
+				 */
+	bool retrying;          /* it came back without an answer at least once */
+	unsigned refusals;      /* in a row */
+	unsigned failures;      /* for the breaker: see struct gate_ending */
 	uint64_t failures_stops;
 	uint64_t stopped; /* which stop of the line, from 1, it caused last; 0: none */
 	unsigned counted; /* attempts that were disproved */

@@ -192,7 +192,10 @@ void line_end(struct world *world, const struct call *call)
 	}
 }
 
-/* Whether a look-up used all its attempts while nobody disproved them all. */
+/*
+ * Whether a look-up used all its attempts while nobody disproved them all, and nobody can be
+ * expected to do so any more.
+ */
 static bool is_undisproved(const struct world *world, const struct inquiry *inquiry)
 {
 	unsigned count = 0;
@@ -202,7 +205,10 @@ static bool is_undisproved(const struct world *world, const struct inquiry *inqu
 		count += failed->forgiven ? 0 : 1;
 		undisproved += !failed->forgiven && failed->start >= world->line.witness;
 	}
-	return inquiry->lookup == NULL && undisproved > 0 && count >= world->plan.flow.max_attempts;
+	bool patient = undisproved < count &&
+		       world->now - inquiry->ended_at < world->plan.flow.patience_ns;
+	return inquiry->lookup == NULL && undisproved > 0 && !patient &&
+	       count >= world->plan.flow.max_attempts;
 }
 
 /*

@@ -43,6 +43,7 @@ static void plan_flow(struct plan *plan, struct random *random)
 		.initial_backoff_ns = between_ms(random, 1, 200),
 		.max_backoff_ns = between_ms(random, 500, 5000),
 		.probe_timeout_ns = plan->gate.probe_interval_ns,
+		.patience_ns = between_ms(random, 0, 3000),
 	};
 }
 

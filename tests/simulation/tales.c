@@ -338,7 +338,8 @@ static bool is_overdue(
 	int64_t since = inquiry->ended_at;
 	if (world->line.went_at > since)
 		since = world->line.went_at;
-	return world->now > since + longest_backoff(world, inquiry) + slack;
+	return world->now >
+	       since + longest_backoff(world, inquiry) + world->plan.flow.patience_ns + slack;
 }
 
 /* No event waits for longer than it must. */

@@ -78,6 +78,51 @@ static void a_lone_poison_event_waits_until_another_disproves_it(void **state)
 	close_talk(&talk);
 }
 
+/* An event whose three attempts failed, and only the last was not disproved. */
+static int64_t lacks_one_witness(struct talk *talk)
+{
+	int64_t poison = add(talk, NULL, "poison");
+	for (int i = 0; i < 2; i++) {
+		answer(talk, sends(talk, "poison"), 500, "");
+		witness(talk);
+		talk->now += BACKOFF;
+	}
+	answer(talk, sends(talk, "poison"), 500, "");
+	return poison;
+}
+
+static void the_last_attempt_waits_for_its_witness(void **state)
+{
+	(void)state;
+	struct talk talk = new_talk();
+	open_talk(&talk);
+	int64_t poison = lacks_one_witness(&talk);
+	int64_t end = talk.now + PATIENCE;
+	while (talk.now < end - BACKOFF)
+		waits_and_goes_on(&talk);
+	assert_int_equal(line(&talk), STOP_NONE);
+	witness(&talk);
+	talk.now += BACKOFF;
+	publishes(&talk, poison, REASON_API_UNAVAILABLE, 3);
+	assert_int_equal(line(&talk), STOP_NONE);
+	close_talk(&talk);
+}
+
+static void the_api_is_blamed_where_no_witness_comes(void **state)
+{
+	(void)state;
+	struct talk talk = new_talk();
+	open_talk(&talk);
+	lacks_one_witness(&talk);
+	int64_t end = talk.now + PATIENCE;
+	struct flow_action action;
+	while (flow_next(talk.flow, talk.now, &action) == FLOW_WAIT)
+		talk.now = action.until;
+	assert_true(talk.now >= end && talk.now <= end + BACKOFF);
+	assert_int_equal(line(&talk), STOP_API_DOWN);
+	close_talk(&talk);
+}
+
 static void a_stop_gives_attempts_back(void **state)
 {
 	(void)state;
@@ -278,6 +323,8 @@ int main(void)
 		cmocka_unit_test(refused_credentials_stop_the_line),
 		cmocka_unit_test(the_event_that_stopped_the_line_probes_last),
 		cmocka_unit_test(a_lone_poison_event_waits_until_another_disproves_it),
+		cmocka_unit_test(the_last_attempt_waits_for_its_witness),
+		cmocka_unit_test(the_api_is_blamed_where_no_witness_comes),
 		cmocka_unit_test(a_stop_gives_attempts_back),
 		cmocka_unit_test(attempts_that_were_disproved_before_a_stop_count),
 		cmocka_unit_test(an_outage_is_not_the_fault_of_an_event_with_one_attempt),

@@ -22,6 +22,7 @@
 #define FLOWS          2
 #define PROBE_INTERVAL (5 * NS_PER_S)
 #define BACKOFF        (100 * NS_PER_MS) /* the longest wait of these tests */
+#define PATIENCE       NS_PER_S
 
 struct talk {
 	struct gate_options gate_options;
@@ -63,6 +64,7 @@ static inline struct talk new_talk(void)
 				.initial_backoff_ns = BACKOFF,
 				.max_backoff_ns = BACKOFF,
 				.probe_timeout_ns = PROBE_INTERVAL,
+				.patience_ns = PATIENCE,
 			},
 		.now = 1000 * NS_PER_S,
 	};
