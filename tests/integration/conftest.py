@@ -52,7 +52,7 @@ def make_scene(topics, sim, tmp_path):
     made = []
 
     def make(**options):
-        made.append(Scene(options.pop("topics", topics), options.pop("sim", sim), tmp_path, **options))
+        made.append(Scene(options.pop("topics", topics), options.pop("sim", sim), options.pop("directory", tmp_path), **options))
         return made[-1]
 
     yield make
@@ -75,6 +75,12 @@ def size(figure):
         return chosen
 
     return choose
+
+
+@pytest.fixture
+def seconds():
+    """seconds(ci, full): how long something is to last, in CI and at full size."""
+    return lambda ci, full: full if paths.full_size() else ci
 
 
 def pytest_terminal_summary(terminalreporter):
