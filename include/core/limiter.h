@@ -52,11 +52,16 @@ struct limiter {
 	struct limiter_interval interval;
 
 	/* Whether a fall helps. */
-	bool falling;     /* the last interval lowered the limits */
-	unsigned in_vain; /* intervals in a row that showed no good of it */
+	bool falling; /* they fell, and it is not known yet to have helped */
+	/* The interval under way tells nothing: other limits have just come into force, and what
+	 * began under the former ones has still to end. */
+	bool unsettled;
 	struct limiter_before before;
-	uint64_t fell_at;     /* the last start number issued when they last fell; 0: never */
-	int64_t put_up_until; /* refusals lower nothing until then: it was in vain */
+	struct limiter_interval since;  /* what ended since they began to fall, and since they */
+	struct limiter_interval lately; /* last fell, without the first interval after a fall */
+	uint64_t fell_at;               /* the last start number issued then; 0: they never fell */
+	int64_t put_up_until; /* falling was in vain: refusals lower nothing until then, */
+	double put_up_with;   /* as long as they are no more than this share */
 };
 
 /* max_in_flight from 1; per_second 0 for none. */

@@ -12,21 +12,20 @@
 #define INTERVAL_NS (NS_PER_S / 2)
 #define ENOUGH_ENDS 20
 #define LONG_NS     (5 * NS_PER_S)
-#define SHORT_NS    (NS_PER_S / 10) /* enough where most are refused */
-#define HALF        0.5
 
-#define TOLERATED   0.03 /* the share of refusals that lowers nothing */
-#define CURED       0.99 /* so many are accepted where a fall was called for, and helped */
+#define TOLERATED   0.03 /* the share of refusals that lowers nothing, but for chance */
+#define CURED       0.99 /* so many are accepted where a fall helped, */
+#define CURED_ENDS  100  /* of so many */
 #define NEARLY_NONE 0.1
-#define FAR         0.7 /* of the rate: so deep a fall must have helped, if it ever does */
+#define DEEP        1.1 /* so much more were started before a fall that must have helped, if any */
+#define EVIDENCE    200 /* requests that show whether it did */
 #define HELPED      0.5 /* it helped where it did this part of what it could */
-#define CONVINCED   3   /* intervals in a row in which it did not */
 
 #define DECREASE_IN_FLIGHT 0.9
 
 #define DECREASE_RATE  0.98 /* of what was taken: a little below what the API bears */
 #define DECREASE_BLIND 0.5
-#define FIRST_GROWTH   0.005
+#define FIRST_GROWTH   0.015
 #define FASTER         1.2 /* each interval that lowers nothing raises by so much more than the last */
 #define MOST_GROWTH    0.25
 #define USED           0.8 /* a limit of which less is used is not raised */
@@ -43,6 +42,7 @@ void limiter_init(struct limiter *limiter, unsigned max_in_flight, unsigned per_
 		.tokens = 1,
 		.filled_at = now,
 		.interval = {.begun = now},
+		.unsettled = true,
 	};
 }
 
@@ -51,6 +51,7 @@ void limiter_forget(struct limiter *limiter)
 	limiter->in_flight = limiter->max_in_flight;
 	limiter->learnt = 0;
 	limiter->falling = false;
+	limiter->unsettled = true;
 }
 
 unsigned limiter_in_flight(const struct limiter *limiter)
@@ -72,10 +73,17 @@ static double accepted_in(const struct limiter_interval *interval)
 	return ends == 0 ? 1 : (double)interval->answered / ends;
 }
 
-static void fall(struct limiter *limiter, double accepted, double started)
+/* Whether more were refused than is tolerated, by more than chance makes of it. */
+static bool too_many_refused(const struct limiter_interval *interval)
+{
+	double tolerated = TOLERATED * (interval->answered + interval->refused);
+	return interval->refused > tolerated + sqrt(tolerated);
+}
+
+static void fall(struct limiter *limiter, double started)
 {
 	double before = limiter->learnt > 0 ? limiter->learnt : started;
-	double taken = started * accepted;
+	double taken = started * accepted_in(&limiter->interval);
 	/* Where it takes nothing for the moment, that says nothing about what it takes after. */
 	limiter->learnt = taken > 0 ? (taken < before ? taken : before) * DECREASE_RATE
 				    : before * DECREASE_BLIND;
@@ -85,51 +93,72 @@ static void fall(struct limiter *limiter, double accepted, double started)
 	limiter->in_flight *= DECREASE_IN_FLIGHT;
 	if (limiter->in_flight < 1)
 		limiter->in_flight = 1;
+	limiter->unsettled = true;
+	limiter->lately = (struct limiter_interval){0};
 }
 
-static void remember(struct limiter *limiter, double accepted, double started)
+static void begin_to_fall(struct limiter *limiter, double started)
 {
+	limiter->falling = true;
 	limiter->before = (struct limiter_before){
-		.accepted = accepted,
+		.accepted = accepted_in(&limiter->interval),
 		.started = started,
 		.learnt = limiter->learnt,
 		.in_flight = limiter->in_flight,
 	};
-	limiter->in_vain = 0;
+	limiter->since = (struct limiter_interval){0};
 }
+
+enum effect { EFFECT_UNKNOWN, EFFECT_HELPED, EFFECT_IN_VAIN };
 
 /*
- * Whether falling so far did nothing. If refusals depended on the rate, as many requests as before
+ * Whether falling so far did any good. If refusals depended on the rate, as many requests as before
  * would have been accepted of fewer, and so a larger share.
  */
-static bool fell_in_vain(const struct limiter *limiter, double accepted, double started)
+static enum effect effect_of_fall(const struct limiter *limiter, double started)
 {
 	const struct limiter_before *before = &limiter->before;
-	if (accepted < NEARLY_NONE || before->accepted <= 0 || started <= 0)
-		return false;
-	double possible = before->started / started;
+	const struct limiter_interval *since = &limiter->since;
+	double accepted = accepted_in(since);
+	double possible = started > 0 ? before->started / started : 1;
+	if (since->answered + since->refused < EVIDENCE || possible < DEEP)
+		return EFFECT_UNKNOWN;
+	if (accepted < NEARLY_NONE || before->accepted <= 0)
+		return EFFECT_HELPED;
 	double most = 1 / before->accepted;
 	double rise = accepted / before->accepted;
-	return rise - 1 < ((possible < most ? possible : most) - 1) * HELPED;
+	bool helped = rise - 1 >= ((possible < most ? possible : most) - 1) * HELPED;
+	return helped ? EFFECT_HELPED : EFFECT_IN_VAIN;
 }
 
-/* More are refused than is tolerated: falls, or puts up with it where falling is in vain. */
-static void on_refusals(struct limiter *limiter, double accepted, double started, int64_t now)
+/* As many are refused as before the limits fell: they go back to what they were. */
+static void put_up(struct limiter *limiter, int64_t now)
 {
-	bool fell_far = limiter->falling && started < limiter->before.started * FAR;
-	bool in_vain = fell_far && fell_in_vain(limiter, accepted, started);
-	if (!limiter->falling || (fell_far && !in_vain))
-		remember(limiter, accepted, started);
-	limiter->falling = true;
-	limiter->in_vain += in_vain ? 1 : 0;
-	if (limiter->in_vain < CONVINCED) {
-		fall(limiter, accepted, started);
-		return;
-	}
 	limiter->learnt = limiter->before.learnt;
 	limiter->in_flight = limiter->before.in_flight;
 	limiter->put_up_until = now + PUT_UP_NS;
+	limiter->put_up_with = 1 - accepted_in(&limiter->since);
 	limiter->falling = false;
+}
+
+/* Whether far more are refused in the interval than with the share `before`. */
+static bool is_worse(const struct limiter *limiter, double before)
+{
+	return 1 - accepted_in(&limiter->interval) >= 2 * before + TOLERATED;
+}
+
+/* More are refused than is tolerated. */
+static void on_refusals(struct limiter *limiter, double started, int64_t now)
+{
+	bool new_matter = !limiter->falling || is_worse(limiter, 1 - limiter->before.accepted);
+	enum effect effect = new_matter ? EFFECT_HELPED : effect_of_fall(limiter, started);
+	if (effect == EFFECT_IN_VAIN) {
+		put_up(limiter, now);
+		return;
+	}
+	if (effect == EFFECT_HELPED)
+		begin_to_fall(limiter, started);
+	fall(limiter, started);
 }
 
 static void raise_rate(struct limiter *limiter, double seconds)
@@ -145,38 +174,59 @@ static void raise_rate(struct limiter *limiter, double seconds)
 		limiter->growth = MOST_GROWTH;
 }
 
-/* Whether the interval tells enough. */
+/* Whether the interval tells enough. Refusals may come long before answers that began with them. */
 static bool is_over(const struct limiter *limiter, int64_t length)
 {
 	const struct limiter_interval *interval = &limiter->interval;
-	bool enough = interval->answered + interval->refused >= ENOUGH_ENDS;
-	if (length >= LONG_NS)
-		return true;
-	if (limiter->falling) /* refusals may come before answers that started with them */
-		return length >= INTERVAL_NS && interval->answered >= ENOUGH_ENDS;
-	return enough &&
-	       (length >= INTERVAL_NS || (length >= SHORT_NS && accepted_in(interval) < HALF));
+	bool early = limiter->falling || limiter->unsettled;
+	unsigned ends = interval->answered + (early ? 0 : interval->refused);
+	return length >= LONG_NS || (length >= INTERVAL_NS && ends >= ENOUGH_ENDS);
+}
+
+static void add_ends(struct limiter_interval *sum, const struct limiter_interval *interval)
+{
+	sum->answered += interval->answered;
+	sum->refused += interval->refused;
+}
+
+/* Learns whether the limits have fallen far enough. */
+static void note_ends(struct limiter *limiter)
+{
+	add_ends(&limiter->since, &limiter->interval);
+	add_ends(&limiter->lately, &limiter->interval);
+	if (limiter->lately.answered >= CURED_ENDS && accepted_in(&limiter->lately) >= CURED)
+		limiter->falling = false;
+}
+
+/* Refusals that are put up with: no more than those that no fall could cure. */
+static bool puts_up(const struct limiter *limiter, int64_t now)
+{
+	return now < limiter->put_up_until && !is_worse(limiter, limiter->put_up_with);
 }
 
 /* Draws the conclusions of an interval that is over. */
+static void judge_interval(struct limiter *limiter, double seconds, int64_t now)
+{
+	note_ends(limiter);
+	if (too_many_refused(&limiter->interval) && !puts_up(limiter, now))
+		on_refusals(limiter, limiter->interval.started / seconds, now);
+	else if (limiter->learnt > 0 && now - limiter->refused_at > FORGET_NS)
+		limiter->learnt = 0;
+	else if (limiter->learnt > 0)
+		raise_rate(limiter, seconds);
+}
+
 static void turn_interval(struct limiter *limiter, uint64_t last_start, int64_t now)
 {
 	int64_t length = now - limiter->interval.begun;
 	if (!limiter->adaptive || !is_over(limiter, length))
 		return;
-	double accepted = accepted_in(&limiter->interval);
-	double seconds = (double)length / (double)NS_PER_S;
-	if (accepted < 1 - TOLERATED && now >= limiter->put_up_until) {
-		on_refusals(limiter, accepted, limiter->interval.started / seconds, now);
+	bool settled = !limiter->unsettled;
+	limiter->unsettled = false;
+	if (settled)
+		judge_interval(limiter, (double)length / (double)NS_PER_S, now);
+	if (limiter->unsettled)
 		limiter->fell_at = last_start;
-	} else {
-		if (accepted >= CURED)
-			limiter->falling = false;
-		if (limiter->learnt > 0 && now - limiter->refused_at > FORGET_NS)
-			limiter->learnt = 0;
-		else if (limiter->learnt > 0)
-			raise_rate(limiter, seconds);
-	}
 	limiter->interval = (struct limiter_interval){.begun = now};
 }
 

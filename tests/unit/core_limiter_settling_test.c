@@ -26,6 +26,8 @@ struct api {
 	double per_second; /* a token bucket of a tenth of a second */
 	unsigned at_once;
 	unsigned random_percent; /* refused whatever the rate */
+	double offered; /* so many a second are to be asked for until half of the time to settle
+			   is over; 0: there is always more */
 	double later_per_second; /* from half of the time to settle on; 0: as before */
 };
 
@@ -102,11 +104,13 @@ static void live(struct scene *scene, const struct api *api)
 	*scene = (struct scene){.api = *api, .random = {.state = 1}};
 	limiter_init(&scene->limiter, UNDER_WAY_MAX, 0, true, 0);
 	for (; scene->now < SETTLE_NS + MEASURE_NS; scene->now += STEP_NS) {
+		bool offered = scene->now >= SETTLE_NS / 2 || api->offered <= 0 ||
+			       scene->last_start < api->offered * (double)scene->now / NS_PER_S;
 		if (scene->now == SETTLE_NS / 2 && api->later_per_second > 0)
 			scene->api.per_second = api->later_per_second;
 		while (scene->under_way > 0 && scene->calls[scene->first].ends_at <= scene->now)
 			end_call(scene);
-		if (scene->under_way < limiter_in_flight(&scene->limiter) &&
+		if (offered && scene->under_way < limiter_in_flight(&scene->limiter) &&
 			limiter_take(&scene->limiter, scene->now) == 0)
 			start_call(scene);
 	}
@@ -160,8 +164,14 @@ static void at_an_api_whose_limit_changes(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		int64_t latency_ns = latencies_ms[i] * NS_PER_MS;
-		expect(&(struct api){latency_ns, 200, 0, 0, 100}, 0.05, 90);
-		expect(&(struct api){latency_ns, 100, 0, 0, 200}, 0.05, 180);
+		expect(&(struct api){.latency_ns = latency_ns,
+			       .per_second = 200,
+			       .later_per_second = 100},
+			0.05, 90);
+		expect(&(struct api){.latency_ns = latency_ns,
+			       .per_second = 100,
+			       .later_per_second = 200},
+			0.05, 180);
 	}
 }
 
@@ -178,6 +188,17 @@ static void refusals_that_do_not_depend_on_the_rate_do_not_strangle_the_line(voi
 		}
 }
 
+static void a_line_that_was_little_used_is_not_strangled_later(void **state)
+{
+	(void)state;
+	for (unsigned percent = 1; percent <= 8; percent++)
+		for (double offered = 180; offered < 1000; offered *= 3)
+			expect(&(struct api){.latency_ns = 20 * NS_PER_MS,
+				       .random_percent = percent,
+				       .offered = offered},
+				1, 600);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +206,7 @@ int main(void)
 		cmocka_unit_test(at_an_api_with_a_limit_at_once),
 		cmocka_unit_test(at_an_api_whose_limit_changes),
 		cmocka_unit_test(refusals_that_do_not_depend_on_the_rate_do_not_strangle_the_line),
+		cmocka_unit_test(a_line_that_was_little_used_is_not_strangled_later),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,11 +61,19 @@ static void end(struct limiter *limiter, unsigned answered, unsigned refused, in
 			limiter_answered(limiter, &end, now);
 }
 
+/* A limiter whose first interval, which tells nothing yet, is over at NOW. */
+static struct limiter settled(unsigned max_in_flight, bool adaptive)
+{
+	struct limiter limiter;
+	limiter_init(&limiter, max_in_flight, 0, adaptive, NOW - NS_PER_S);
+	end(&limiter, 20, 0, NOW);
+	return limiter;
+}
+
 static void many_refusals_lower_the_limits_once_an_interval(void **state)
 {
 	(void)state;
-	struct limiter limiter;
-	limiter_init(&limiter, 100, 0, true, NOW);
+	struct limiter limiter = settled(100, true);
 	end(&limiter, 50, 49, NOW);
 	assert_int_equal(limiter_in_flight(&limiter), 100);
 	end(&limiter, 0, 1, NOW + NS_PER_S);
@@ -76,24 +84,35 @@ static void many_refusals_lower_the_limits_once_an_interval(void **state)
 	assert_int_equal(limiter_in_flight(&limiter), lowered);
 }
 
+static void the_first_interval_after_a_fall_makes_no_other(void **state)
+{
+	(void)state;
+	struct limiter limiter = settled(100, true);
+	end(&limiter, 25, 25, NOW + NS_PER_S);
+	unsigned lowered = limiter_in_flight(&limiter);
+	end(&limiter, 25, 25, NOW + 2 * NS_PER_S);
+	assert_int_equal(limiter_in_flight(&limiter), lowered);
+	end(&limiter, 25, 25, NOW + 3 * NS_PER_S);
+	assert_true(limiter_in_flight(&limiter) < lowered);
+}
+
 static void requests_from_before_a_fall_do_not_make_another(void **state)
 {
 	(void)state;
-	struct limiter limiter;
-	limiter_init(&limiter, 100, 0, true, NOW);
-	end(&limiter, 0, 50, NOW + NS_PER_S);
+	struct limiter limiter = settled(100, true);
+	end(&limiter, 25, 25, NOW + NS_PER_S);
 	unsigned lowered = limiter_in_flight(&limiter);
 	const struct limiter_end old = {.start = limiter.fell_at, .last_start = limiter.fell_at};
-	for (int i = 0; i < 50; i++)
-		limiter_refused(&limiter, &old, NOW + 2 * NS_PER_S);
+	for (int second = 2; second < 20; second++)
+		for (int i = 0; i < 50; i++)
+			limiter_refused(&limiter, &old, NOW + second * NS_PER_S);
 	assert_int_equal(limiter_in_flight(&limiter), lowered);
 }
 
 static void a_few_refusals_in_a_hundred_lower_nothing(void **state)
 {
 	(void)state;
-	struct limiter limiter;
-	limiter_init(&limiter, 100, 0, true, NOW);
+	struct limiter limiter = settled(100, true);
 	for (int i = 1; i < 10; i++)
 		end(&limiter, 98, 2, NOW + i * NS_PER_S);
 	assert_int_equal(limiter_in_flight(&limiter), 100);
@@ -103,10 +122,9 @@ static void a_few_refusals_in_a_hundred_lower_nothing(void **state)
 static void refusals_leave_one_request_at_least(void **state)
 {
 	(void)state;
-	struct limiter limiter;
-	limiter_init(&limiter, 100, 0, true, NOW);
+	struct limiter limiter = settled(100, true);
 	for (int i = 1; i < 200; i++)
-		end(&limiter, 0, 20, NOW + i * NS_PER_S);
+		end(&limiter, 0, 20, NOW + i * 6 * NS_PER_S);
 	assert_int_equal(limiter_in_flight(&limiter), 1);
 	assert_true(limiter_per_second(&limiter) >= 1);
 }
@@ -126,8 +144,7 @@ static int64_t a_fifth_is_refused(struct limiter *limiter, int64_t now)
 static void a_fall_that_is_in_vain_is_undone(void **state)
 {
 	(void)state;
-	struct limiter limiter;
-	limiter_init(&limiter, 100, 0, true, NOW);
+	struct limiter limiter = settled(100, true);
 	int64_t now = a_fifth_is_refused(&limiter, NOW);
 	assert_int_equal(limiter_in_flight(&limiter), 90);
 	for (int i = 0; i < 10; i++)
@@ -143,10 +160,8 @@ static void a_fall_that_is_in_vain_is_undone(void **state)
 static void answers_raise_a_limit_that_is_reached(void **state)
 {
 	(void)state;
-	struct limiter limiter;
-	limiter_init(&limiter, 10, 0, true, NOW);
-	end(&limiter, 0, 20, NOW + NS_PER_S);
-	end(&limiter, 0, 20, NOW + 2 * NS_PER_S);
+	struct limiter limiter = settled(10, true);
+	end(&limiter, 10, 10, NOW + NS_PER_S);
 	unsigned lowered = limiter_in_flight(&limiter);
 	assert_true(lowered < 10);
 	struct limiter_end ends = {.start = 5000, .last_start = 5000, .under_way = lowered - 1};
@@ -160,8 +175,7 @@ static void answers_raise_a_limit_that_is_reached(void **state)
 static void nothing_adapts_where_it_is_not_wanted(void **state)
 {
 	(void)state;
-	struct limiter limiter;
-	limiter_init(&limiter, 10, 0, false, NOW);
+	struct limiter limiter = settled(10, false);
 	for (int i = 1; i < 10; i++)
 		end(&limiter, 0, 20, NOW + i * NS_PER_S);
 	assert_int_equal(limiter_in_flight(&limiter), 10);
@@ -175,6 +189,7 @@ int main(void)
 		cmocka_unit_test(over_time_starts_are_as_many_as_configured),
 		cmocka_unit_test(without_a_rate_all_may_start),
 		cmocka_unit_test(many_refusals_lower_the_limits_once_an_interval),
+		cmocka_unit_test(the_first_interval_after_a_fall_makes_no_other),
 		cmocka_unit_test(requests_from_before_a_fall_do_not_make_another),
 		cmocka_unit_test(a_few_refusals_in_a_hundred_lower_nothing),
 		cmocka_unit_test(refusals_leave_one_request_at_least),
