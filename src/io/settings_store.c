@@ -138,6 +138,14 @@ static void write_place(struct settings_store *store, struct setting_place place
 	}
 }
 
+/* A line break in a name or a value must not make a finding look like two. */
+static void show_controls(struct buffer *text)
+{
+	for (size_t i = 0; i < text->length; i++)
+		if (iscntrl((unsigned char)text->data[i]))
+			text->data[i] = '?';
+}
+
 static void add_finding(struct settings_store *store, bool warning, struct setting_place place,
 	const char *name, const char *sentence)
 {
@@ -146,6 +154,7 @@ static void add_finding(struct settings_store *store, bool warning, struct setti
 	if (warning)
 		buffer_append_text(&text, "warning: ");
 	buffer_append_text(&text, sentence);
+	show_controls(&text);
 
 	struct placed_finding *findings =
 		reallocarray(store->findings, store->finding_count + 1, sizeof(*findings));
