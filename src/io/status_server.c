@@ -15,6 +15,7 @@
 #define MAX_CONNECTIONS   64
 #define TIMEOUT_SECONDS   10
 #define REQUEST_BYTES_MAX 16384
+#define ANSWER_BYTES_MAX  (1024 * 1024) /* of an answer to status_ask() */
 
 struct status_server {
 	struct MHD_Daemon *daemon;
@@ -124,7 +125,7 @@ struct status_server *status_server_new(
 	}
 	server->answer = answer;
 	server->context = context;
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD;
+	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD;
 	if (address->ai_family == AF_INET6)
 		flags |= MHD_USE_DUAL_STACK;
 	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server,
@@ -189,11 +190,22 @@ static bool exchange(int fd, const char *path, struct buffer *reply, struct erro
 		return error_system(err, errno, "cannot ask");
 	char part[4096];
 	ssize_t got;
-	while ((got = recv(fd, part, sizeof(part), 0)) > 0)
+	while ((got = recv(fd, part, sizeof(part), 0)) > 0 && reply->length < ANSWER_BYTES_MAX)
 		buffer_append(reply, part, (size_t)got);
 	if (got < 0)
 		return error_system(err, errno, "no answer in time");
 	return !reply->failed || error_memory(err);
+}
+
+/* The status of an answer; 0 where it is none. */
+static int status_of(const char *answer)
+{
+	static const char version[] = "HTTP/1.1 ";
+	const char *digits = answer + strlen(version);
+	if (strncmp(answer, version, strlen(version)) != 0 || *digits == '0' ||
+		strspn(digits, "0123456789") != 3)
+		return 0;
+	return (int)strtol(digits, NULL, 10);
 }
 
 bool status_ask(const char *listen, const char *path, int timeout_ms, int *ret_status,
@@ -207,12 +219,12 @@ bool status_ask(const char *listen, const char *path, int timeout_ms, int *ret_s
 	close(fd);
 	if (!answered)
 		return error_prefix(err, "%s", listen);
-	static const char version[] = "HTTP/1.1 ";
 	const char *text = buffer_text(&reply);
 	const char *blank = strstr(text, "\r\n\r\n");
-	if (blank == NULL || strncmp(text, version, strlen(version)) != 0)
+	int status = status_of(text);
+	if (blank == NULL || status == 0)
 		return error_set(err, "what answers at %s is not this service", listen);
-	*ret_status = (int)strtol(text + strlen(version), NULL, 10);
+	*ret_status = status;
 	buffer_append_text(body, blank + 4);
 	return true;
 }
