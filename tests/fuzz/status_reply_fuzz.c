@@ -1,0 +1,63 @@
+/*
+ * What `care360-lookup health` takes for an answer of the service: nothing but HTTP with a status,
+ * and no more of it than its body.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/mem.h"
+#include "fuzz.h"
+#include "io/status_server.h"
+#include "sockets.h"
+
+struct answerer {
+	int listener;
+	struct bytes answer;
+};
+
+/* Takes one connection, reads a little of the request, and answers with the input. */
+static void *answer_once(void *context)
+{
+	const struct answerer *answerer = context;
+	int file = accept(answerer->listener, NULL, NULL);
+	REQUIRE(file >= 0);
+	char request[512];
+	REQUIRE(recv(file, request, sizeof(request), 0) > 0);
+	fuzz_send_all(file, answerer->answer);
+	fuzz_receive_all(file, &(struct buffer){.failed = true});
+	fuzz_close(file);
+	return NULL;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct answerer answerer = {.listener = -1};
+	static char listen[32];
+	if (answerer.listener < 0) {
+		unsigned port = 0;
+		answerer.listener = fuzz_listen(&port);
+		snprintf(listen, sizeof(listen), "127.0.0.1:%u", port);
+	}
+	answerer.answer = (struct bytes){(const char *)data, size};
+	pthread_t thread;
+	REQUIRE(pthread_create(&thread, NULL, answer_once, &answerer) == 0);
+
+	int status = -1;
+	struct error err = {0};
+	CLEANUP(buffer_fini) struct buffer body = {0};
+	bool answered = status_ask(listen, "/livez", 60000, &status, &body, &err);
+	pthread_join(thread, NULL);
+	REQUIRE(answered == (err.text[0] == '\0'));
+	if (!answered) {
+		REQUIRE(status == -1 && body.length == 0);
+		return 0;
+	}
+	REQUIRE(status >= 100 && status <= 999);
+	REQUIRE(bytes_start_with(answerer.answer, BYTES("HTTP/1.1 ")));
+	REQUIRE(bytes_end_with(answerer.answer, buffer_bytes(&body)) ||
+		memchr(data, '\0', size) != NULL);
+	return 0;
+}

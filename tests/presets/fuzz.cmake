@@ -1,0 +1,4 @@
+set(CARE360_WERROR ON CACHE BOOL "")
+set(CMAKE_BUILD_TYPE RelWithDebInfo CACHE STRING "")
+set(CMAKE_C_COMPILER clang CACHE STRING "")
+set(CARE360_SANITIZE "fuzzer-no-link,address,undefined" CACHE STRING "")
