@@ -125,6 +125,7 @@ static bool join_lookup(struct flow *flow, struct event *event, struct error *er
 bool flow_add(struct flow *flow, struct event *event, struct error *err)
 {
 	struct error mistake = {0};
+	free(take_pointer(event->request)); /* of an attempt that ended for want of memory */
 	enum request_problem problem =
 		request_parse(&event->record, flow->request_reader, &event->request, &mistake);
 	if (problem == REQUEST_NO_MEMORY)

@@ -1,26 +1,41 @@
 #include "flow_state.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
+#include "base/mem.h"
 #include "core/retry.h"
 
-/* Ends a look-up with the same outcome for all its events. Fails only where a case ID must be
- * copied. */
-static bool conclude(struct flow *flow, struct lookup *lookup, const struct outcome *outcome,
-	const char *case_id, struct error *err)
+/* Gives every event of a look-up a copy of the case ID, or none of them. */
+static bool copy_case_id(const struct lookup *lookup, const char *case_id)
+{
+	bool copied = true;
+	struct event *event;
+	DL_FOREACH2 (lookup->events, event, merged_next) {
+		event->outcome.case_id = copied ? strdup(case_id) : NULL;
+		copied = event->outcome.case_id != NULL;
+	}
+	if (!copied)
+		DL_FOREACH2 (lookup->events, event, merged_next)
+			free(take_pointer(event->outcome.case_id));
+	return copied;
+}
+
+/* Ends a look-up with the same outcome for all its events, but for the copies of a case ID, which
+ * they have already. */
+static void conclude(struct flow *flow, struct lookup *lookup, const struct outcome *outcome)
 {
 	while (lookup->events != NULL) {
 		struct event *event = lookup->events;
+		char *case_id = event->outcome.case_id;
 		event->outcome = *outcome;
-		if (case_id != NULL && (event->outcome.case_id = strdup(case_id)) == NULL)
-			return error_memory(err);
+		event->outcome.case_id = case_id;
 		DL_DELETE2(lookup->events, event, merged_prev, merged_next);
 		event->lookup = NULL;
 		flow_finish(flow, event);
 	}
 	flow_end_lookup(flow, lookup);
-	return true;
 }
 
 void flow_give_up(struct flow *flow, struct lookup *lookup)
@@ -32,7 +47,7 @@ void flow_give_up(struct flow *flow, struct lookup *lookup)
 		.documented_code = lookup->failure.documented_code,
 		.attempts = lookup->counted,
 	};
-	conclude(flow, lookup, &outcome, NULL, NULL);
+	conclude(flow, lookup, &outcome);
 }
 
 void flow_blame_api(struct flow *flow, struct lookup *lookup, int64_t now)
@@ -221,6 +236,8 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 	struct verdict verdict;
 	struct gate_view view;
 	reply_classify(reply, flow->reply_reader, &verdict);
+	if (verdict.kind == VERDICT_FOUND && !copy_case_id(lookup, verdict.case_id))
+		return error_memory(err);
 	flow->counters.unclassified_replies += verdict.unclassified ? 1 : 0;
 	judge_by_others(flow, lookup);
 	bool stopped_line = report_end(flow, lookup, &verdict, reply, now, &view);
@@ -237,8 +254,8 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 			.documented_code = verdict.documented_code,
 			.attempts = attempts_with_this(flow, lookup),
 		};
-		return conclude(flow, lookup, &outcome,
-			verdict.kind == VERDICT_FOUND ? verdict.case_id : NULL, err);
+		conclude(flow, lookup, &outcome);
+		return true;
 	}
 	if (verdict.kind == VERDICT_FAILED || verdict.kind == VERDICT_ENDPOINT)
 		lookup->failure =

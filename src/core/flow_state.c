@@ -22,8 +22,10 @@ static struct source *new_source(struct flow *flow, const void *identity)
 	source->identity = identity;
 	source->highest = -1;
 	HASH_ADD_PTR(flow->sources, identity, source);
-	if (source->hh.tbl == NULL)
-		free_pointer(&source);
+	if (source->hh.tbl == NULL) {
+		free(source);
+		return NULL;
+	}
 	return source;
 }
 
