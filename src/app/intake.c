@@ -146,12 +146,12 @@ static void rest(void *context)
 {
 	struct intake *intake = context;
 	struct timespec until;
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += REST_MS * NS_PER_MS;
 	until.tv_sec += until.tv_nsec / NS_PER_S;
 	until.tv_nsec %= NS_PER_S;
 	pthread_mutex_lock(&intake->rest_lock);
-	pthread_cond_timedwait(&intake->rest_over, &intake->rest_lock, &until);
+	pthread_cond_clockwait(&intake->rest_over, &intake->rest_lock, CLOCK_MONOTONIC, &until);
 	pthread_mutex_unlock(&intake->rest_lock);
 }
 
