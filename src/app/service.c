@@ -6,6 +6,9 @@
 #include "base/mem.h"
 #include "capacity.h"
 
+/* How long a service that could not start may take to leave the group that it has joined. */
+#define LEAVE_NS NS_PER_S
+
 static void lock_gate(void *context)
 {
 	struct service *service = context;
@@ -191,7 +194,7 @@ void service_free(struct service *service)
 		return;
 	status_server_free(service->server);
 	if (service->intake != NULL)
-		intake_stop(service->intake, clock_monotonic_ns());
+		intake_stop(service->intake, clock_monotonic_ns() + LEAVE_NS);
 	intake_free(service->intake);
 	for (size_t i = 0; service->workers != NULL && i < service->worker_count; i++)
 		worker_free(service->workers[i]);
