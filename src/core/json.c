@@ -2,336 +2,32 @@
 
 #include <limits.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "json_scan.h"
 
 /*
- * How it works: scan_text() follows the grammar of RFC 8259 byte by byte, without recursion, and is
- * the only judge of what is well-formed. json-c, at its most lenient, then builds the tree of a
- * text that leaves it nothing to be lenient about. Only members given twice are found afterwards:
- * the tree then has fewer of them than the text, however their names were spelt.
+ * How it works: the scan (json_scan.h) judges the text and notes where its members stand; what is
+ * asked for is a slice of the text. json-c, at its most lenient, reads what is left to be read: the
+ * strings that have escapes, and whole trees for those who want one. The scan has left it nothing
+ * to be lenient about.
  */
+
+/* So many members are compared each with each; more are sorted first. */
+#define FEW_MEMBERS 16
+
+/* Room for more members than this is given back, since the next text will hardly need it. */
+#define MEMBERS_KEPT 1024
 
 struct json_reader {
 	struct json_tokener *tokener;
 	int max_depth;
-	bool huge_integer;
+	struct json_scan scan;
+	struct json_object *decoded; /* an array of the strings that had escapes; NULL: none had */
 	bool out_of_memory;
 };
-
-/* What may come next. */
-enum expected {
-	EXPECT_VALUE,
-	EXPECT_VALUE_OR_END, /* after [ */
-	EXPECT_NAME,         /* after a comma in an object */
-	EXPECT_NAME_OR_END,  /* after { */
-	EXPECT_COMMA_OR_END, /* after a value */
-};
-
-struct scan {
-	const unsigned char *at;
-	const unsigned char *end;
-	int depth;
-	int max_depth;
-	uint64_t objects; /* one bit a level, the innermost lowest: 1 for an object, 0 for an array
-			   */
-	enum expected expected;
-	size_t members;
-	bool huge_integer;
-	const char *mistake; /* the kind, where there is one; `at` is its place */
-};
-
-static bool mistake(struct scan *scan, const char *kind)
-{
-	scan->mistake = kind;
-	return false;
-}
-
-/* The byte at hand; 0, which is well-formed nowhere, at the end. */
-static unsigned char peek(const struct scan *scan)
-{
-	return scan->at < scan->end ? *scan->at : 0;
-}
-
-static bool is_digit(unsigned char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static void skip_space(struct scan *scan)
-{
-	while (scan->at < scan->end &&
-		(*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\r' || *scan->at == '\t'))
-		scan->at++;
-}
-
-/* How many bytes the UTF-8 character at `at`, which is not ASCII, has; 0: malformed (RFC 3629, 4).
- */
-static size_t utf8_length(const unsigned char *at, const unsigned char *end)
-{
-	size_t length = at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-	if (at[0] < 0xc2 || at[0] > 0xf4 || (size_t)(end - at) < length)
-		return 0;
-	unsigned char least = at[0] == 0xe0 ? 0xa0 : at[0] == 0xf0 ? 0x90 : 0x80;
-	unsigned char most = at[0] == 0xed ? 0x9f : at[0] == 0xf4 ? 0x8f : 0xbf;
-	if (at[1] < least || at[1] > most)
-		return 0;
-	for (size_t i = 2; i < length; i++)
-		if (at[i] < 0x80 || at[i] > 0xbf)
-			return 0;
-	return length;
-}
-
-/* Reads the four digits after \u; -1 where they are not. */
-static int hex4(const unsigned char *at, const unsigned char *end)
-{
-	if (end - at < 4)
-		return -1;
-	int code = 0;
-	for (int i = 0; i < 4; i++) {
-		unsigned char c = at[i];
-		if (is_digit(c))
-			code = code * 16 + (c - '0');
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			code = code * 16 + ((c | 0x20) - 'a' + 10);
-		else
-			return -1;
-	}
-	return code;
-}
-
-/* At a backslash. */
-static bool scan_escape(struct scan *scan, bool name)
-{
-	const unsigned char *at = scan->at + 1;
-	if (at == scan->end)
-		return mistake(scan, "unfinished string");
-	if (*at != 'u') {
-		if (*at == 0 || strchr("\"\\/bfnrt", *at) == NULL)
-			return mistake(scan, "unknown escape");
-		scan->at += 2;
-		return true;
-	}
-	int code = hex4(at + 1, scan->end);
-	if (code < 0)
-		return mistake(scan, "unknown escape");
-	if (code == 0 && name)
-		return mistake(scan, "zero in a member's name"); /* json-c would cut it there */
-	scan->at += 6;
-	if (code < 0xd800 || code > 0xdfff)
-		return true;
-	bool paired = code < 0xdc00 && scan->end - scan->at >= 6 && scan->at[0] == '\\' &&
-		      scan->at[1] == 'u';
-	int low = paired ? hex4(scan->at + 2, scan->end) : -1;
-	if (low < 0xdc00 || low > 0xdfff)
-		return mistake(scan, "lone surrogate");
-	scan->at += 6;
-	return true;
-}
-
-/* At an opening quote. */
-static bool scan_string(struct scan *scan, bool name)
-{
-	scan->at++;
-	while (scan->at < scan->end) {
-		unsigned char c = *scan->at;
-		if (c == '"') {
-			scan->at++;
-			return true;
-		}
-		if (c < 0x20)
-			return mistake(scan, "raw control character in a string");
-		if (c == '\\') {
-			if (!scan_escape(scan, name))
-				return false;
-		} else if (c < 0x80) {
-			scan->at++;
-		} else {
-			size_t length = utf8_length(scan->at, scan->end);
-			if (length == 0)
-				return mistake(scan, "invalid UTF-8");
-			scan->at += length;
-		}
-	}
-	return mistake(scan, "unfinished string");
-}
-
-static size_t skip_digits(struct scan *scan)
-{
-	const unsigned char *from = scan->at;
-	while (is_digit(peek(scan)))
-		scan->at++;
-	return (size_t)(scan->at - from);
-}
-
-/* Whether an integer's digits, of which the first is not 0 where there are more, exceed 64 bits. */
-static bool is_huge(const unsigned char *digits, size_t count, bool negative)
-{
-	const char *most = negative ? "9223372036854775808" : "18446744073709551615";
-	size_t length = strlen(most);
-	return count > length || (count == length && memcmp(digits, most, length) > 0);
-}
-
-/* At a digit or a minus. */
-static bool scan_number(struct scan *scan)
-{
-	bool negative = peek(scan) == '-';
-	if (negative)
-		scan->at++;
-	const unsigned char *digits = scan->at;
-	size_t count = skip_digits(scan);
-	if (count == 0 || (count > 1 && digits[0] == '0'))
-		return mistake(scan, "malformed number");
-	bool integer = true;
-	if (peek(scan) == '.') {
-		integer = false;
-		scan->at++;
-		if (skip_digits(scan) == 0)
-			return mistake(scan, "malformed number");
-	}
-	if (peek(scan) == 'e' || peek(scan) == 'E') {
-		integer = false;
-		scan->at++;
-		if (peek(scan) == '+' || peek(scan) == '-')
-			scan->at++;
-		if (skip_digits(scan) == 0)
-			return mistake(scan, "malformed number");
-	}
-	if (integer && is_huge(digits, count, negative))
-		scan->huge_integer = true;
-	return true;
-}
-
-static bool scan_word(struct scan *scan, const char *word)
-{
-	size_t length = strlen(word);
-	if ((size_t)(scan->end - scan->at) < length || memcmp(scan->at, word, length) != 0)
-		return mistake(scan, "not a value");
-	scan->at += length;
-	return true;
-}
-
-/* At { or [. */
-static bool scan_open(struct scan *scan)
-{
-	if (scan->depth == scan->max_depth)
-		return mistake(scan, "nested too deeply");
-	bool object = *scan->at++ == '{';
-	scan->depth++;
-	scan->objects = scan->objects << 1 | (object ? 1 : 0);
-	scan->expected = object ? EXPECT_NAME_OR_END : EXPECT_VALUE_OR_END;
-	return true;
-}
-
-/* At the } or ] that fits. */
-static bool scan_close(struct scan *scan)
-{
-	scan->at++;
-	scan->depth--;
-	scan->objects >>= 1;
-	scan->expected = EXPECT_COMMA_OR_END;
-	return true;
-}
-
-static bool scan_value(struct scan *scan)
-{
-	scan->expected = EXPECT_COMMA_OR_END;
-	switch (peek(scan)) {
-	case '{':
-	case '[':
-		return scan_open(scan);
-	case '"':
-		return scan_string(scan, false);
-	case 't':
-		return scan_word(scan, "true");
-	case 'f':
-		return scan_word(scan, "false");
-	case 'n':
-		return scan_word(scan, "null");
-	default:
-		if (peek(scan) != '-' && !is_digit(peek(scan)))
-			return mistake(scan, "not a value");
-		return scan_number(scan);
-	}
-}
-
-/* A member's name and its colon. */
-static bool scan_name(struct scan *scan)
-{
-	if (peek(scan) != '"')
-		return mistake(scan, "not a member's name");
-	if (!scan_string(scan, true))
-		return false;
-	skip_space(scan);
-	if (peek(scan) != ':')
-		return mistake(scan, "no colon after a member's name");
-	scan->at++;
-	scan->members++;
-	scan->expected = EXPECT_VALUE;
-	return true;
-}
-
-/* One step: a value, a name with its colon, a comma or an end. Not at the end of the text. */
-static bool scan_next(struct scan *scan)
-{
-	bool object = (scan->objects & 1) != 0;
-	bool at_end = peek(scan) == (object ? '}' : ']');
-	switch (scan->expected) {
-	case EXPECT_VALUE_OR_END:
-		return at_end ? scan_close(scan) : scan_value(scan);
-	case EXPECT_VALUE:
-		return scan_value(scan);
-	case EXPECT_NAME_OR_END:
-		return at_end ? scan_close(scan) : scan_name(scan);
-	case EXPECT_NAME:
-		return scan_name(scan);
-	case EXPECT_COMMA_OR_END:
-		break;
-	}
-	if (at_end)
-		return scan_close(scan);
-	if (peek(scan) != ',')
-		return mistake(scan, "neither a comma nor an end after a value");
-	scan->at++;
-	scan->expected = object ? EXPECT_NAME : EXPECT_VALUE;
-	return true;
-}
-
-static bool scan_text(struct scan *scan)
-{
-	skip_space(scan);
-	if (peek(scan) != '{')
-		return mistake(scan, "not a JSON object");
-	scan_open(scan);
-	while (scan->depth > 0) {
-		skip_space(scan);
-		if (scan->at == scan->end)
-			return mistake(scan, "unfinished JSON");
-		if (!scan_next(scan))
-			return false;
-	}
-	skip_space(scan);
-	return scan->at == scan->end || mistake(scan, "something after the JSON object");
-}
-
-/* How many members the objects of a tree have. Recurses as deep as the scan allowed. */
-static size_t count_members(struct json_object *tree)
-{
-	size_t count = 0;
-	if (json_object_is_type(tree, json_type_object)) {
-		count = (size_t)json_object_object_length(tree);
-		struct json_object_iterator at = json_object_iter_begin(tree);
-		struct json_object_iterator end = json_object_iter_end(tree);
-		for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at))
-			count += count_members(json_object_iter_peek_value(&at));
-	} else if (json_object_is_type(tree, json_type_array)) {
-		size_t length = json_object_array_length(tree);
-		for (size_t i = 0; i < length; i++)
-			count += count_members(json_object_array_get_idx(tree, i));
-	}
-	return count;
-}
 
 struct json_reader *json_reader_new(int max_depth, struct error *err)
 {
@@ -352,41 +48,137 @@ void json_reader_free(struct json_reader *reader)
 {
 	if (reader == NULL)
 		return;
+	json_object_put(reader->decoded);
 	json_tokener_free(reader->tokener);
+	free(reader->scan.members);
 	free(reader);
+}
+
+/* Forgets the text before. */
+static void start_anew(struct json_reader *reader)
+{
+	json_object_put(reader->decoded);
+	reader->decoded = NULL;
+	reader->out_of_memory = false;
+	if (reader->scan.capacity > MEMBERS_KEPT) {
+		free(reader->scan.members);
+		reader->scan = (struct json_scan){0};
+	}
+}
+
+/* Has json-c read a text that the scan found to be well-formed; NULL where memory ran out. */
+static struct json_object *read_by_json_c(struct json_reader *reader, struct bytes text)
+{
+	json_tokener_reset(reader->tokener);
+	struct json_object *value =
+		json_tokener_parse_ex(reader->tokener, text.data, (int)text.length);
+	if (value == NULL)
+		reader->out_of_memory = true;
+	return value;
+}
+
+/* The text of a string, from quote to quote, without its escapes; absent without memory. */
+static struct bytes decode(struct json_reader *reader, struct bytes quoted)
+{
+	if (memchr(quoted.data, '\\', quoted.length) == NULL)
+		return (struct bytes){quoted.data + 1, quoted.length - 2};
+	struct json_object *string = read_by_json_c(reader, quoted);
+	if (string == NULL)
+		return (struct bytes){0};
+	if (reader->decoded == NULL)
+		reader->decoded = json_object_new_array();
+	if (reader->decoded == NULL || json_object_array_add(reader->decoded, string) != 0) {
+		json_object_put(string);
+		reader->out_of_memory = true;
+		return (struct bytes){0};
+	}
+	return json_string_bytes(string);
+}
+
+/* A name is compared without its escapes. */
+static bool decode_names(struct json_reader *reader)
+{
+	for (size_t i = 0; i < reader->scan.count; i++) {
+		struct bytes *name = &reader->scan.members[i].name;
+		*name = decode(reader, (struct bytes){name->data - 1, name->length + 2});
+		if (name->data == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* Orders members by their objects and names; 0 where one is given twice. */
+static int compare_members(const void *left, const void *right)
+{
+	const struct json_member *a = left;
+	const struct json_member *b = right;
+	if (a->object != b->object)
+		return a->object < b->object ? -1 : 1;
+	if (a->name.length != b->name.length)
+		return a->name.length < b->name.length ? -1 : 1;
+	return memcmp(a->name.data, b->name.data, a->name.length);
+}
+
+/* Whether an object has a member twice. May change the order of the members. */
+static bool has_repeat(struct json_scan *scan)
+{
+	struct json_member *members = scan->members;
+	bool few = scan->count <= FEW_MEMBERS;
+	if (!few)
+		qsort(members, scan->count, sizeof(*members), compare_members);
+	for (size_t i = 1; i < scan->count; i++)
+		for (size_t j = few ? 0 : i - 1; j < i; j++)
+			if (compare_members(&members[i], &members[j]) == 0)
+				return true;
+	return false;
+}
+
+bool json_read(struct json_reader *reader, struct bytes text, struct json_value *ret_object,
+	struct error *err)
+{
+	start_anew(reader);
+	if (text.data == NULL || text.length > INT_MAX)
+		return error_set(err, text.data == NULL ? "no text" : "longer than 2 GiB");
+	struct json_scan *scan = &reader->scan;
+	bool fine = json_scan_text(scan, text, reader->max_depth);
+	if (scan->mistake != NULL)
+		return error_set(err, "%s at byte %zu", scan->mistake, scan->place);
+	if (!fine || !decode_names(reader)) {
+		reader->out_of_memory = true;
+		return error_memory(err);
+	}
+	if (has_repeat(scan))
+		return error_set(err, "a member given twice");
+	*ret_object = (struct json_value){.kind = JSON_OBJECT, .text = text, .object = 1};
+	return true;
+}
+
+struct json_value json_member(
+	const struct json_reader *reader, struct json_value object, const char *name)
+{
+	struct bytes wanted = bytes_of_text(name);
+	for (size_t i = 0; object.object > 0 && i < reader->scan.count; i++) {
+		const struct json_member *member = &reader->scan.members[i];
+		if (member->object == object.object && bytes_equal(member->name, wanted))
+			return member->value;
+	}
+	return (struct json_value){0};
+}
+
+struct bytes json_string(struct json_reader *reader, struct json_value value)
+{
+	return value.kind == JSON_STRING ? decode(reader, value.text) : (struct bytes){0};
 }
 
 struct json_object *json_read_object(
 	struct json_reader *reader, struct bytes text, struct error *err)
 {
-	reader->huge_integer = false;
-	reader->out_of_memory = false;
-	if (text.data == NULL || text.length > INT_MAX) {
-		error_set(err, text.data == NULL ? "no text" : "longer than 2 GiB");
+	struct json_value object;
+	if (!json_read(reader, text, &object, err))
 		return NULL;
-	}
-	const unsigned char *start = (const unsigned char *)text.data;
-	struct scan scan = {
-		.at = start, .end = start + text.length, .max_depth = reader->max_depth};
-	if (!scan_text(&scan)) {
-		error_set(err, "%s at byte %zu", scan.mistake, (size_t)(scan.at - start) + 1);
-		return NULL;
-	}
-	reader->huge_integer = scan.huge_integer;
-
-	json_tokener_reset(reader->tokener);
-	struct json_object *tree =
-		json_tokener_parse_ex(reader->tokener, text.data, (int)text.length);
-	if (tree == NULL) {
-		reader->out_of_memory = true;
+	struct json_object *tree = read_by_json_c(reader, text);
+	if (tree == NULL)
 		error_memory(err);
-		return NULL;
-	}
-	if (count_members(tree) != scan.members) {
-		json_object_put(tree);
-		error_set(err, "a member given twice");
-		return NULL;
-	}
 	return tree;
 }
 
@@ -397,7 +189,7 @@ bool json_reader_out_of_memory(const struct json_reader *reader)
 
 bool json_reader_had_huge_integer(const struct json_reader *reader)
 {
-	return reader->huge_integer;
+	return reader->scan.huge_integer;
 }
 
 struct bytes json_string_bytes(struct json_object *string)
@@ -413,7 +205,7 @@ bool json_is_utf8(struct bytes text)
 	const unsigned char *at = (const unsigned char *)text.data;
 	const unsigned char *end = at + text.length;
 	while (at < end) {
-		size_t length = *at < 0x80 ? 1 : utf8_length(at, end);
+		size_t length = *at < 0x80 ? 1 : json_utf8_length(at, end);
 		if (length == 0)
 			return false;
 		at += length;

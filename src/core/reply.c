@@ -94,20 +94,6 @@ static const char *const cause_names[RETRY_CAUSE_COUNT] = {
 	[RETRY_OTHER] = "other",
 };
 
-static void put_body(struct json_object **body)
-{
-	json_object_put(*body);
-}
-
-/* The value of a member as a string, absent where it is none. */
-static struct bytes string_member(struct json_object *object, const char *name)
-{
-	struct json_object *value = json_object_object_get(object, name);
-	if (!json_object_is_type(value, json_type_string))
-		return (struct bytes){0};
-	return json_string_bytes(value);
-}
-
 static void apply(struct verdict *verdict, const struct fate *fate)
 {
 	verdict->kind = fate->kind;
@@ -117,17 +103,13 @@ static void apply(struct verdict *verdict, const struct fate *fate)
 }
 
 /* Whether the body is that of a documented 200; the verdict then has its case ID. */
-static bool take_case(struct verdict *verdict, struct json_object *body)
+static bool take_case(struct verdict *verdict, struct json_reader *reader, struct json_value body)
 {
-	struct json_object *success = NULL;
-	if (json_object_object_get_ex(body, "success", &success) &&
-		!(json_object_is_type(success, json_type_boolean) &&
-			json_object_get_boolean(success)))
+	struct json_value success = json_member(reader, body, "success");
+	if (success.kind != JSON_ABSENT && !bytes_equal(success.text, BYTES("true")))
 		return false;
-	struct json_object *found = json_object_object_get(body, "case");
-	if (!json_object_is_type(found, json_type_object))
-		return false;
-	struct bytes id = string_member(found, "id");
+	struct json_value found = json_member(reader, body, "case");
+	struct bytes id = json_string(reader, json_member(reader, found, "id"));
 	if (id.length == 0 || id.length > CASE_ID_MAX || json_has_control(id))
 		return false;
 	verdict->kind = VERDICT_FOUND;
@@ -145,9 +127,9 @@ static bool error_fits(struct bytes error, const char *text, const char *after)
 }
 
 /* Whether the body is that of a documented 400; the verdict then says which. */
-static bool take_error(struct verdict *verdict, struct json_object *body)
+static bool take_error(struct verdict *verdict, struct json_reader *reader, struct json_value body)
 {
-	struct bytes error = string_member(body, "error");
+	struct bytes error = json_string(reader, json_member(reader, body, "error"));
 	if (error.data == NULL)
 		return false;
 	for (size_t i = 0; i < array_length(errors); i++) {
@@ -181,7 +163,7 @@ void reply_classify(
 	const struct reply *reply, struct json_reader *reader, struct verdict *ret_verdict)
 {
 	struct verdict verdict = {0};
-	CLEANUP(put_body) struct json_object *body = NULL;
+	struct json_value body = {0};
 	switch (reply->transport) {
 	case REPLY_TIMEOUT:
 	case REPLY_CONNECT:
@@ -191,14 +173,15 @@ void reply_classify(
 		*ret_verdict = verdict;
 		return;
 	case REPLY_HTTP:
-		body = json_read_object(reader, reply->body, NULL);
+		json_read(reader, reply->body, &body, NULL);
 		break;
 	case REPLY_BODY_TOO_LONG:
 		break;
 	}
-	verdict.documented_code = bytes_equal(string_member(body, "code"), BYTES("CASE_ERROR"));
-	bool documented = (reply->status == 200 && take_case(&verdict, body)) ||
-			  (reply->status == 400 && take_error(&verdict, body));
+	struct bytes code = json_string(reader, json_member(reader, body, "code"));
+	verdict.documented_code = bytes_equal(code, BYTES("CASE_ERROR"));
+	bool documented = (reply->status == 200 && take_case(&verdict, reader, body)) ||
+			  (reply->status == 400 && take_error(&verdict, reader, body));
 	if (!documented && reply->transport == REPLY_HTTP && json_reader_out_of_memory(reader))
 		apply(&verdict, &transports[REPLY_OTHER]); /* our own want, not the reply's */
 	else if (!documented)

@@ -1,7 +1,5 @@
 #include "core/request.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,23 +14,17 @@ enum form {
 	FORM_UNSUPPORTED, /* Avro, a batch, or CloudEvents in another format */
 };
 
-/* What was read so far. Its slices point into the record and the tree. */
+/* What was read so far. Its slices point into the record and the reader. */
 struct draft {
 	struct json_reader *reader;
 	struct bytes fallback; /* a CloudEvent's id, which serves where there is no requestId */
 	struct bytes id;       /* a requestId that is a string */
-	char number[24];       /* a requestId that is an integer; "": none */
+	struct bytes number;   /* a requestId that is an integer */
 	struct bytes email;
 	struct bytes phone;
-	bool out_of_memory;
 	bool malformed; /* *err has the first mistake */
 	struct error *err;
 };
-
-static void put_tree(struct json_object **tree)
-{
-	json_object_put(*tree);
-}
 
 /* Of several mistakes the first is reported. `where` names the member or header that has it. */
 static void mistake(struct draft *draft, const char *where, const char *what)
@@ -78,32 +70,30 @@ static bool is_version_1(struct bytes specversion)
 	return bytes_start_with(specversion, BYTES("1."));
 }
 
-/* The value of a member as a string, absent where it is none. */
-static struct bytes string_member(struct json_object *object, const char *name)
+static struct bytes string_member(
+	const struct draft *draft, struct json_value object, const char *name)
 {
-	struct json_object *value = json_object_object_get(object, name);
-	if (!json_object_is_type(value, json_type_string))
-		return (struct bytes){0};
-	return json_string_bytes(value);
+	return json_string(draft->reader, json_member(draft->reader, object, name));
 }
 
-/* Reads a CloudEvent; returns its data, NULL where that is no object. */
-static struct json_object *read_cloudevent(struct draft *draft, struct json_object *tree)
+/* Reads a CloudEvent; returns its data, absent where that is no object. */
+static struct json_value read_cloudevent(struct draft *draft, struct json_value event)
 {
-	draft->fallback = string_member(tree, "id");
+	draft->fallback = string_member(draft, event, "id");
 	if (draft->fallback.length == 0) {
 		draft->fallback = (struct bytes){0};
 		mistake(draft, "id", "not a string, or empty");
 	}
-	if (!is_version_1(string_member(tree, "specversion")))
+	if (!is_version_1(string_member(draft, event, "specversion")))
 		mistake(draft, "specversion", "not 1.x");
-	if (json_object_object_get(tree, "data_base64") != NULL)
+	enum json_kind base64 = json_member(draft->reader, event, "data_base64").kind;
+	if (base64 != JSON_ABSENT && base64 != JSON_NULL)
 		mistake(draft, "data_base64", "not supported");
-	struct json_object *data = json_object_object_get(tree, "data");
-	if (json_object_is_type(data, json_type_object))
+	struct json_value data = json_member(draft->reader, event, "data");
+	if (data.kind == JSON_OBJECT)
 		return data;
 	mistake(draft, "data", "not an object");
-	return NULL;
+	return (struct json_value){0};
 }
 
 /* Takes a string as the id, if it is fit to be one. */
@@ -119,33 +109,24 @@ static void take_id(struct draft *draft, const char *where, struct bytes text)
 		draft->id = text;
 }
 
-static void read_integer_id(struct draft *draft, struct json_object *value)
+/* `data` may be absent: then only a CloudEvent's id can be there. */
+static void read_id(struct draft *draft, struct json_value data, const char *fallback_name)
 {
-	int64_t number = json_object_get_int64(value);
-	uint64_t unsigned_number = json_object_get_uint64(value);
-	bool at_the_edge = number == INT64_MIN || unsigned_number == UINT64_MAX;
-	if (at_the_edge && json_reader_had_huge_integer(draft->reader))
-		mistake(draft, "requestId", "not an integer of 64 bits");
-	else if (number < 0)
-		snprintf(draft->number, sizeof(draft->number), "%" PRId64, number);
-	else
-		snprintf(draft->number, sizeof(draft->number), "%" PRIu64, unsigned_number);
-}
-
-/* `data` may be NULL: then only a CloudEvent's id can be there. */
-static void read_id(struct draft *draft, struct json_object *data, const char *fallback_name)
-{
-	struct json_object *value = json_object_object_get(data, "requestId");
-	switch (json_object_get_type(value)) {
-	case json_type_null:
+	struct json_value value = json_member(draft->reader, data, "requestId");
+	switch (value.kind) {
+	case JSON_ABSENT:
+	case JSON_NULL:
 		if (draft->fallback.data != NULL)
 			take_id(draft, fallback_name, draft->fallback);
 		break;
-	case json_type_string:
-		take_id(draft, "requestId", json_string_bytes(value));
+	case JSON_STRING:
+		take_id(draft, "requestId", json_string(draft->reader, value));
 		break;
-	case json_type_int:
-		read_integer_id(draft, value);
+	case JSON_INTEGER:
+		draft->number = value.text;
+		break;
+	case JSON_NUMBER:
+		mistake(draft, "requestId", "not an integer of 64 bits");
 		break;
 	default:
 		mistake(draft, "requestId", "neither a string nor an integer");
@@ -153,17 +134,16 @@ static void read_id(struct draft *draft, struct json_object *data, const char *f
 	}
 }
 
-static struct bytes read_identity(struct draft *draft, struct json_object *data, const char *name)
+static struct bytes read_identity(struct draft *draft, struct json_value data, const char *name)
 {
-	struct json_object *value = json_object_object_get(data, name);
-	struct bytes text = {0};
-	if (value == NULL)
-		return text;
-	if (!json_object_is_type(value, json_type_string)) {
+	struct json_value value = json_member(draft->reader, data, name);
+	if (value.kind == JSON_ABSENT || value.kind == JSON_NULL)
+		return (struct bytes){0};
+	if (value.kind != JSON_STRING) {
 		mistake(draft, name, "not a string");
-		return text;
+		return (struct bytes){0};
 	}
-	text = json_string_bytes(value);
+	struct bytes text = json_string(draft->reader, value);
 	if (text.length > REQUEST_IDENTITY_MAX)
 		mistake(draft, name, "too long");
 	else if (json_has_control(text))
@@ -178,27 +158,23 @@ static struct bytes without_schema_prefix(struct bytes value)
 	return (struct bytes){value.data + SCHEMA_PREFIX, value.length - SCHEMA_PREFIX};
 }
 
-/* Reads the object that holds the three members; NULL where there is none. */
-static struct json_object *read_value(struct draft *draft, const struct record *record,
-	enum form form, struct json_object **ret_tree)
+/* Reads the object that holds the three members; absent where there is none. */
+static struct json_value read_value(
+	struct draft *draft, const struct record *record, enum form form)
 {
-	if (form == FORM_UNSUPPORTED) {
-		mistake(draft, "content-type", "Avro, a batch, or not JSON");
-		return NULL;
-	}
+	struct json_value object = {0};
 	struct error why;
-	*ret_tree = json_read_object(draft->reader, without_schema_prefix(record->value), &why);
-	draft->out_of_memory = json_reader_out_of_memory(draft->reader);
-	if (*ret_tree == NULL)
+	if (form == FORM_UNSUPPORTED)
+		mistake(draft, "content-type", "Avro, a batch, or not JSON");
+	else if (!json_read(draft->reader, without_schema_prefix(record->value), &object, &why))
 		mistake(draft, "value", why.text);
 	else if (form == FORM_STRUCTURED)
-		return read_cloudevent(draft, *ret_tree);
-	return *ret_tree;
+		return read_cloudevent(draft, object);
+	return object;
 }
 
-/* Reads the record. What it found is valid as long as the record and *ret_tree are. */
-static void read_record(
-	struct draft *draft, const struct record *record, struct json_object **ret_tree)
+/* Reads the record. What it found is valid until the reader reads another. */
+static void read_record(struct draft *draft, const struct record *record)
 {
 	enum form form = form_of(record);
 	struct bytes version = record_header(record, BYTES("ce_specversion"));
@@ -209,7 +185,7 @@ static void read_record(
 		if (!is_version_1(version))
 			mistake(draft, "ce_specversion", "not 1.x");
 	}
-	struct json_object *data = read_value(draft, record, form, ret_tree);
+	struct json_value data = read_value(draft, record, form);
 	read_id(draft, data, form == FORM_STRUCTURED ? "id" : "ce_id");
 	draft->email = read_identity(draft, data, "email");
 	draft->phone = read_identity(draft, data, "phoneNumber");
@@ -246,7 +222,7 @@ static struct bytes pack_quoted(struct bytes text, char **to)
 /* Makes the request; NULL without memory. */
 static struct request *pack(const struct draft *draft)
 {
-	size_t size = sizeof(struct request) + sizeof(draft->number) + draft->id.length * 3 + 2 +
+	size_t size = sizeof(struct request) + draft->number.length + draft->id.length * 3 + 2 +
 		      draft->email.length + draft->phone.length;
 	struct request *request = malloc(size);
 	if (request == NULL)
@@ -255,8 +231,8 @@ static struct request *pack(const struct draft *draft)
 	*request = (struct request){.id_text = pack_text(draft->id, &to)};
 	if (draft->id.data != NULL)
 		request->id = pack_quoted(draft->id, &to);
-	else if (draft->number[0] != '\0')
-		request->id = pack_text(bytes_of_text(draft->number), &to);
+	else
+		request->id = pack_text(draft->number, &to);
 	request->email = pack_text(draft->email, &to);
 	request->phone = pack_text(draft->phone, &to);
 	return request;
@@ -266,9 +242,8 @@ enum request_problem request_parse(const struct record *record, struct json_read
 	struct request **ret_request, struct error *err)
 {
 	struct draft draft = {.reader = reader, .err = err};
-	CLEANUP(put_tree) struct json_object *tree = NULL;
-	read_record(&draft, record, &tree);
-	if (draft.out_of_memory) {
+	read_record(&draft, record);
+	if (json_reader_out_of_memory(reader)) {
 		error_memory(err);
 		return REQUEST_NO_MEMORY;
 	}
@@ -276,7 +251,7 @@ enum request_problem request_parse(const struct record *record, struct json_read
 		draft.email = (struct bytes){0};
 		draft.phone = (struct bytes){0};
 	}
-	bool has_id = draft.id.data != NULL || draft.number[0] != '\0';
+	bool has_id = draft.id.data != NULL || draft.number.data != NULL;
 	bool has_identity = draft.email.data != NULL || draft.phone.data != NULL;
 	struct request *request = NULL;
 	if (has_id || has_identity) {

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -371,6 +373,122 @@ static void gives_a_string_with_its_zeros(void **state)
 	json_object_put(tree);
 }
 
+/* --- single members --- */
+
+/* The object of a text that outlives the reading. */
+static struct json_value object_of(const char *text)
+{
+	struct json_value object;
+	struct error err = {0};
+	if (!json_read(reader, bytes_of_text(text), &object, &err))
+		fail_msg("%s: %s", text, err.text);
+	return object;
+}
+
+static void finds_each_member_with_its_kind_and_text(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *name;
+		enum json_kind kind;
+		const char *text;
+	} members[] = {
+		{"n", JSON_NULL, "null"},
+		{"b", JSON_BOOLEAN, "false"},
+		{"i", JSON_INTEGER, "-9223372036854775808"},
+		{"u", JSON_INTEGER, "18446744073709551615"},
+		{"h", JSON_NUMBER, "18446744073709551616"},
+		{"d", JSON_NUMBER, "1.0"},
+		{"s", JSON_STRING, "\"x\""},
+		{"a", JSON_ARRAY, "[ {\"s\":1} , [ ] ]"},
+		{"o", JSON_OBJECT, "{ \"s\" : {} }"},
+		{"", JSON_STRING, "\"\""},
+	};
+	struct buffer text = {0};
+	for (size_t i = 0; i < array_length(members); i++)
+		buffer_append_format(&text, "%s\"%s\" : %s ", i == 0 ? "{ " : ", ", members[i].name,
+			members[i].text);
+	buffer_append_text(&text, "}");
+	struct json_value object = object_of(buffer_text(&text));
+	for (size_t i = 0; i < array_length(members); i++) {
+		struct json_value value = json_member(reader, object, members[i].name);
+		assert_int_equal(value.kind, members[i].kind);
+		assert_true(bytes_equal(value.text, bytes_of_text(members[i].text)));
+	}
+	assert_int_equal(json_member(reader, object, "N").kind, JSON_ABSENT);
+	buffer_fini(&text);
+}
+
+static void finds_members_of_the_object_that_is_meant(void **state)
+{
+	(void)state;
+	struct json_value outer =
+		object_of("{\"x\":{\"y\":1,\"x\":{\"y\":2}},\"a\":[{\"y\":3}],\"z\":{},\"y\":4}");
+	struct json_value middle = json_member(reader, outer, "x");
+	struct json_value inner = json_member(reader, middle, "x");
+	struct json_value empty = json_member(reader, outer, "z");
+	assert_memory_equal(json_member(reader, outer, "y").text.data, "4", 1);
+	assert_memory_equal(json_member(reader, middle, "y").text.data, "1", 1);
+	assert_memory_equal(json_member(reader, inner, "y").text.data, "2", 1);
+	assert_int_equal(json_member(reader, empty, "y").kind, JSON_ABSENT);
+	assert_int_equal(
+		json_member(reader, json_member(reader, outer, "a"), "y").kind, JSON_ABSENT);
+	assert_int_equal(
+		json_member(reader, json_member(reader, outer, "y"), "y").kind, JSON_ABSENT);
+}
+
+static void finds_a_name_however_it_is_spelt(void **state)
+{
+	(void)state;
+	struct json_value object = object_of("{\"\\u0065m\\u0061il\":1,\"a\\/b\":2}");
+	assert_memory_equal(json_member(reader, object, "email").text.data, "1", 1);
+	assert_memory_equal(json_member(reader, object, "a/b").text.data, "2", 1);
+	assert_int_equal(json_member(reader, object, "a\\/b").kind, JSON_ABSENT);
+}
+
+static void decodes_strings_and_keeps_them_all(void **state)
+{
+	(void)state;
+	struct json_value object = object_of(
+		"{\"plain\":\"\xc3\xa9\",\"zero\":\"x\\u0000y\",\"all\":"
+		"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\ud83d\\ude00\",\"empty\":\"\",\"no\":5}");
+	struct bytes zero = json_string(reader, json_member(reader, object, "zero"));
+	struct bytes all = json_string(reader, json_member(reader, object, "all"));
+	struct bytes plain = json_string(reader, json_member(reader, object, "plain"));
+	struct bytes empty = json_string(reader, json_member(reader, object, "empty"));
+	assert_true(bytes_equal(zero, BYTES("x\0y")));
+	assert_true(bytes_equal(all, BYTES("\"\\/\b\f\n\r\t\xc3\xa9\xf0\x9f\x98\x80")));
+	assert_true(bytes_equal(plain, BYTES("\xc3\xa9")));
+	assert_true(bytes_equal(empty, BYTES("")));
+	assert_null(json_string(reader, json_member(reader, object, "no")).data);
+	assert_null(json_string(reader, (struct json_value){0}).data);
+}
+
+/* Many members take another way than few: neither may miss one. */
+static void finds_members_and_repeats_among_any_number(void **state)
+{
+	(void)state;
+	for (int count = 1; count < 3000; count += count < 40 ? 1 : 977) {
+		struct buffer text = {0};
+		for (int i = 0; i < count; i++)
+			buffer_append_format(&text, "%c\"m%d\":{\"same\":%d}", i == 0 ? '{' : ',',
+				count - i, count - i);
+		buffer_append_text(&text, "}");
+		struct json_value object = object_of(buffer_text(&text));
+		for (int i = 1; i <= count; i += 1 + count / 7) {
+			char name[16];
+			snprintf(name, sizeof(name), "m%d", i);
+			struct json_value value = json_member(reader, object, name);
+			value = json_member(reader, value, "same");
+			assert_int_equal(strtol(value.text.data, NULL, 10), i);
+		}
+		text.length--;
+		buffer_append_format(&text, ",\"m%d\":0}", 1 + count / 2);
+		refuses(&(struct bytes){text.data, text.length}, 1, "given twice");
+		buffer_fini(&text);
+	}
+}
+
 static void finds_control_characters(void **state)
 {
 	(void)state;
@@ -436,6 +554,11 @@ int main(void)
 		cmocka_unit_test(a_refusal_names_the_place_and_quotes_nothing),
 		cmocka_unit_test(is_not_confused_by_what_it_read_before),
 		cmocka_unit_test(gives_a_string_with_its_zeros),
+		cmocka_unit_test(finds_each_member_with_its_kind_and_text),
+		cmocka_unit_test(finds_members_of_the_object_that_is_meant),
+		cmocka_unit_test(finds_a_name_however_it_is_spelt),
+		cmocka_unit_test(decodes_strings_and_keeps_them_all),
+		cmocka_unit_test(finds_members_and_repeats_among_any_number),
 		cmocka_unit_test(finds_control_characters),
 		cmocka_unit_test(writes_strings_that_it_reads_back),
 	};
