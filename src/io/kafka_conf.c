@@ -170,15 +170,17 @@ static const struct preset common_presets[] = {
 
 /*
  * The assignor is the same for every version, so that old and new instances can be in one group.
- * The queue is small: what waits here is fetched again after a pause. Where the log begins after
- * the committed offset, the consumer goes on at its beginning; where the group has no offset yet,
- * consumer_group.c does as kafka.start_from says.
+ * The queue is small, and so is what one fetch adds to it: all of it is memory, and what waits here
+ * is fetched again after a pause. A larger record is fetched all the same. Where the log begins
+ * after the committed offset, the consumer goes on at its beginning; where the group has no offset
+ * yet, consumer_group.c does as kafka.start_from says.
  */
 static const struct preset consumer_presets[] = {
 	{"partition.assignment.strategy", "range,roundrobin"},
 	{"isolation.level", "read_committed"},
 	{"queued.max.messages.kbytes", "8192"},
-	{"fetch.max.bytes", "8388608"},
+	{"fetch.max.bytes", "1048576"},
+	{"max.partition.fetch.bytes", "131072"},
 	{"fetch.queue.backoff.ms", "5"},
 	{"enable.auto.commit", "false"},
 	{"enable.auto.offset.store", "false"},
@@ -211,12 +213,17 @@ static int max_int(int a, int b)
 }
 
 /*
- * How many records wait in the queue before the next are fetched. Before 2.2 librdkafka looks only
- * once a second whether they are fewer again, so what it holds must last that long.
+ * How many records wait in the queue before the next are fetched. From 2.2 on librdkafka looks
+ * every fetch.queue.backoff.ms whether they are fewer again. Before, its thread sleeps up to a
+ * second once the queue is full, and nothing wakes it: what it holds, and what we hold, must last
+ * that long, which it does where a request takes 25 ms or more.
  */
-static const char *queued_messages(void)
+static int queued_messages(const struct settings *settings)
 {
-	return rd_kafka_version() < 0x02020000 ? "30000" : "2000";
+	if (rd_kafka_version() >= 0x02020000)
+		return 2000;
+	int a_second = settings->lookup.in_flight * 40;
+	return a_second > 30000 ? 30000 : max_int(a_second, 5000);
 }
 
 static bool set_consumer(rd_kafka_conf_t *conf, const struct settings *settings, struct error *err)
@@ -230,7 +237,8 @@ static bool set_consumer(rd_kafka_conf_t *conf, const struct settings *settings,
 	int poll_ms =
 		max_int(max_int(60000, session_ms), 2 * settings->kafka.revoke_timeout_ms + 20000);
 	return set_presets(conf, consumer_presets, array_length(consumer_presets), err) &&
-	       set(conf, "kafka.consumer", "queued.min.messages", queued_messages(), err) &&
+	       set_int(conf, "lookup.in_flight", "queued.min.messages", queued_messages(settings),
+		       err) &&
 	       set_int(conf, "kafka.session_timeout_ms", "heartbeat.interval.ms", heartbeat_ms,
 		       err) &&
 	       set_int(conf, "kafka.revoke_timeout_ms", "max.poll.interval.ms", poll_ms, err) &&
