@@ -4,8 +4,7 @@
  * main.c lists the commands. Each is a function that gets the command line, already read, and
  * returns the exit status:
  *
- *	int command_run(const struct command_line *line);
-int command_check(const struct command_line *line)
+ *	int command_check(const struct command_line *line)
  *	{
  *		CLEANUP(free_settings) struct settings *settings = command_settings(line);
  *		if (settings == NULL)

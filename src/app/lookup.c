@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api_client.h"
 #include "app/api_key.h"
 #include "app/commands.h"
 #include "base/clock.h"
@@ -122,15 +123,7 @@ static bool prepare(struct job *job, struct error *err)
 	job->library = http_client_library_init(err);
 	if (!job->library)
 		return false;
-	struct http_client_options options = {
-		.base_url = settings_base_url(settings),
-		.ca_file = settings->care360.ca_file,
-		.proxy = settings->care360.proxy,
-		.connect_timeout_ms = settings->care360.connect_timeout_ms,
-		.timeout_ms = settings->care360.timeout_ms,
-		.max_connections = 1,
-		.http2 = settings->care360.http_version == HTTP_VERSION_2,
-	};
+	struct http_client_options options = api_client_options(settings, 1);
 	job->client = http_client_new(&options, err);
 	if (job->client == NULL)
 		return false;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "api_client.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "core/request.h"
@@ -57,17 +58,10 @@ static bool may_resend(void *context, void *tag)
 static struct http_client *new_client(struct worker *worker, struct error *err)
 {
 	const struct settings *settings = worker->options.settings;
-	struct http_client_options options = {
-		.base_url = settings_base_url(settings),
-		.ca_file = settings->care360.ca_file,
-		.proxy = settings->care360.proxy,
-		.connect_timeout_ms = settings->care360.connect_timeout_ms,
-		.timeout_ms = settings->care360.timeout_ms,
-		.max_connections = settings->lookup.in_flight,
-		.http2 = settings->care360.http_version == HTTP_VERSION_2,
-		.may_resend = may_resend,
-		.context = worker,
-	};
+	struct http_client_options options =
+		api_client_options(settings, settings->lookup.in_flight);
+	options.may_resend = may_resend;
+	options.context = worker;
 	return http_client_new(&options, err);
 }
 

@@ -147,9 +147,11 @@ static void show_controls(struct buffer *text)
 }
 
 static void add_finding(struct settings_store *store, bool warning, struct setting_place place,
-	const char *name, const char *sentence)
+	const char *name, const char *format, va_list args)
 {
 	CLEANUP(buffer_fini) struct buffer text = {0};
+	char sentence[ERROR_TEXT_SIZE];
+	vsnprintf(sentence, sizeof(sentence), format, args);
 	write_place(store, place, name, &text);
 	if (warning)
 		buffer_append_text(&text, "warning: ");
@@ -175,12 +177,10 @@ static void add_finding(struct settings_store *store, bool warning, struct setti
 void store_mistake(struct settings_store *store, struct setting_place place, const char *name,
 	const char *format, ...)
 {
-	char sentence[ERROR_TEXT_SIZE];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(sentence, sizeof(sentence), format, args);
+	add_finding(store, false, place, name, format, args);
 	va_end(args);
-	add_finding(store, false, place, name, sentence);
 	const struct setting *setting = name == NULL ? NULL : setting_find(name);
 	if (setting != NULL)
 		store->wrong[index_of(setting)] = true;
@@ -189,12 +189,10 @@ void store_mistake(struct settings_store *store, struct setting_place place, con
 void store_warning(struct settings_store *store, struct setting_place place, const char *name,
 	const char *format, ...)
 {
-	char sentence[ERROR_TEXT_SIZE];
 	va_list args;
 	va_start(args, format);
-	vsnprintf(sentence, sizeof(sentence), format, args);
+	add_finding(store, true, place, name, format, args);
 	va_end(args);
-	add_finding(store, true, place, name, sentence);
 }
 
 static int compare_findings(const void *a, const void *b)
