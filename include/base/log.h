@@ -8,8 +8,14 @@
  *	2026-11-24T03:12:00.120Z warn  line stopped cause=credentials waiting=4102
  *
  * or as one JSON object. Only `app` logs. No line holds patient data or a secret: a request is
- * named by topic, partition and offset. Every function but log_new() and log_free() is safe from
- * any thread; a line is written whole.
+ * named by topic, partition and offset.
+ *
+ * A thread of the log's own writes, so that nobody else ever waits for a pipe that is full or a
+ *disk that is slow: while too much waits to be written, lines are dropped and counted, and the log
+ *says how many are missing once it can. Of lines that are alike, only so many are written in 10 s;
+ *the rest is told as "17 more like this in 10 s". At debug all are written.
+ *
+ * Every function but log_new() and log_free() is safe from any thread; a line is written whole.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -45,12 +51,17 @@ struct log_field {
 
 /*
  * A log that writes to a file descriptor, which stays the caller's and must outlive it. Colours are
- * used for text on a terminal, unless NO_COLOR is set (no-color.org). NULL and err when out of
- * memory.
+ * used for text on a terminal, unless NO_COLOR is set (no-color.org). Its thread has the caller's
+ * signal mask. NULL and err when out of memory or threads.
  */
 struct log *log_new(
 	int descriptor, enum log_level level, enum log_format format, struct error *err);
+
+/* Waits a second or two for what is still to be written. NULL is fine. */
 void log_free(struct log *log);
+
+/* Waits until all lines are written, at most timeout_ms; true where they are, or were dropped. */
+bool log_flush(struct log *log, int timeout_ms);
 
 /* Lines below the level are not written. */
 void log_set_level(struct log *log, enum log_level level);
@@ -58,7 +69,7 @@ void log_set_level(struct log *log, enum log_level level);
 /* Whether a line of this level is written: ask before making a costly field. */
 bool log_wants(const struct log *log, enum log_level level);
 
-/* Writes one line. A line that cannot be written is dropped and counted. */
+/* Has one line written. A line that cannot be written is dropped and counted. */
 void log_write(struct log *log, enum log_level level, const char *message,
 	const struct log_field *fields, size_t count);
 

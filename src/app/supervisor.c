@@ -11,6 +11,7 @@
 #define KEY_EVERY_NS   (200 * NS_PER_MS)
 #define CHECK_MS       1000           /* how long the brokers may take to describe the topics */
 #define CHECK_AGAIN_NS (2 * NS_PER_S) /* while they cannot be used */
+#define LAST_WORDS_MS  500            /* how long an end at once waits for the log */
 #define NEWS_LASTS_NS  (5 * NS_PER_S) /* a trouble that is not reported for so long is over */
 
 static void note_trouble(struct service *service, const struct kafka_report *report)
@@ -197,6 +198,7 @@ static bool stop(struct service *service)
 			continue;
 		log_error(service->log, late ? "the drain did not end in time: ends at once"
 					     : "second signal: ends at once");
+		log_flush(service->log, LAST_WORDS_MS);
 		_exit(1);
 	}
 	log_info(service->log, "stopped", LOG_BOOL("clean", clean));
