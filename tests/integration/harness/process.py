@@ -24,14 +24,15 @@ class Process:
     """One process of our own. Use it as a context manager: at its end the process is gone."""
 
     def __init__(self, command: Sequence[object], directory: pathlib.Path, name: str,
-                 environment: Optional[dict] = None, keep_stdin: bool = False) -> None:
+                 environment: Optional[dict] = None, keep_stdin: bool = False, stderr: Optional[int] = None) -> None:
+        """`stderr`: a descriptor that takes the place of the file for standard error."""
         directory.mkdir(parents=True, exist_ok=True)
         self.name = name
         self.stdout_path = directory / f"{name}.out"
         self.stderr_path = directory / f"{name}.err"
         with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
             self._process = subprocess.Popen(
-                [str(word) for word in command], stdout=out, stderr=err, cwd=directory,
+                [str(word) for word in command], stdout=out, stderr=err if stderr is None else stderr, cwd=directory,
                 stdin=subprocess.PIPE if keep_stdin else subprocess.DEVNULL, env=environment)
 
     def __enter__(self):

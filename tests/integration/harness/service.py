@@ -46,7 +46,7 @@ class Service(Process):
     """`care360-lookup run` with its own configuration and key file. Several may share a directory."""
 
     def __init__(self, directory: pathlib.Path, settings: Dict[str, Any], name: str = "service",
-                 key: Optional[str] = KEY, prefix: Tuple[str, ...] = ()) -> None:
+                 key: Optional[str] = KEY, prefix: Tuple[str, ...] = (), stderr: Optional[int] = None, **environment: str) -> None:
         self.port = free_port()
         self.key_file = directory / "api-key"
         if key is not None:
@@ -55,7 +55,8 @@ class Service(Process):
         self.config = directory / f"{name}.cfg"
         directory.mkdir(parents=True, exist_ok=True)
         self.config.write_text(config_text(self.settings))
-        super().__init__([*prefix, SERVICE, "run", "-c", self.config], directory, name, clean_environment())
+        super().__init__([*prefix, SERVICE, "run", "-c", self.config], directory, name,
+                         clean_environment(**environment), stderr=stderr)
 
     def write_key(self, key: str) -> None:
         """Puts a key in place as a whole, the way secrets are rotated."""
