@@ -136,7 +136,10 @@ struct event *flow_drain_cut(struct flow *flow, const void *source, int64_t cut)
  */
 struct event *flow_abandon(struct flow *flow, const void *source);
 
-/* Puts retry options in force for what fails from now on; ordering, coalesce and number stay. */
+/*
+ * Puts retry options in force for what fails from now on; max_attempts for look-ups made from now
+ * on, those there are keep theirs. Ordering, coalesce and number stay.
+ */
 void flow_set_options(struct flow *flow, const struct flow_options *options);
 
 /* How many events it holds, and how many of them have failed at least once and wait to be tried

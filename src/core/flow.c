@@ -303,6 +303,7 @@ enum flow_kind flow_next(struct flow *flow, int64_t now, struct flow_action *ret
 
 void flow_set_options(struct flow *flow, const struct flow_options *options)
 {
+	flow->options.max_attempts = options->max_attempts;
 	flow->options.initial_backoff_ns = options->initial_backoff_ns;
 	flow->options.max_backoff_ns = options->max_backoff_ns;
 	flow->options.probe_timeout_ns = options->probe_timeout_ns;

@@ -55,16 +55,15 @@ void flow_blame_api(struct flow *flow, struct lookup *lookup, int64_t now)
 	struct gate_view view;
 	uint64_t last_start = lookup->undisproved[lookup->undisproved_count - 1].start;
 	gate_stop_undisproved(flow->gate, flow->options.number, last_start, now, &view);
-	lookup_stopped_line(lookup, flow->options.max_attempts, &view);
+	lookup_stopped_line(lookup, &view);
 	flow_make_ready(flow, lookup, true);
 }
 
 enum judgement flow_judge(struct flow *flow, struct lookup *lookup, const struct gate_view *view)
 {
 	if (lookup->undisproved_count > 0 && lookup->stops != view->stops)
-		lookup_forgive(lookup, flow->options.max_attempts,
-			gate_witness_at_stop(flow->gate, lookup->stops + 1), view);
-	return lookup_judge(lookup, flow->options.max_attempts, view);
+		lookup_forgive(lookup, gate_witness_at_stop(flow->gate, lookup->stops + 1), view);
+	return lookup_judge(lookup, view);
 }
 
 /* Tries a loose look-up again after the `failures`-th failure in a row, or later if the API asked
@@ -165,7 +164,7 @@ static void on_setback(struct flow *flow, struct lookup *lookup, const struct ve
 		 * disprove. Else events that stop the line again and again would never end. */
 		if (flow_judge(flow, lookup, view) == JUDGED_OPEN && attempt)
 			lookup_failed(lookup, verdict->unclassified, view);
-		lookup_stopped_line(lookup, flow->options.max_attempts, view);
+		lookup_stopped_line(lookup, view);
 		flow_make_ready(flow, lookup, true);
 	} else if (view->cause != STOP_NONE) {
 		/* It failed for the stop's cause: no attempt. A probe that failed lets the others
@@ -209,9 +208,9 @@ static void judge_by_others(struct flow *flow, struct lookup *lookup)
 }
 
 /* The attempts that count, an answered one among them. A probe may come on top of all others. */
-static unsigned attempts_with_this(const struct flow *flow, const struct lookup *lookup)
+static unsigned attempts_with_this(const struct lookup *lookup)
 {
-	unsigned max = flow->options.max_attempts;
+	unsigned max = lookup->max_attempts;
 	return lookup->counted < max ? lookup->counted + 1 : max;
 }
 
@@ -252,7 +251,7 @@ bool flow_reply(struct flow *flow, struct lookup *lookup, const struct reply *re
 			.message = verdict.message,
 			.http_status = reply->status,
 			.documented_code = verdict.documented_code,
-			.attempts = attempts_with_this(flow, lookup),
+			.attempts = attempts_with_this(lookup),
 		};
 		conclude(flow, lookup, &outcome);
 		return true;
@@ -272,7 +271,7 @@ bool flow_may_resend(struct flow *flow, struct lookup *lookup, int64_t now)
 	struct gate_view view;
 	gate_look(flow->gate, &view);
 	if (flow_judge(flow, lookup, &view) != JUDGED_OPEN ||
-		lookup_attempts(lookup) + 1 >= flow->options.max_attempts ||
+		lookup_attempts(lookup) + 1 >= lookup->max_attempts ||
 		!gate_ask_again(flow->gate, lookup->start, now, &start))
 		return false;
 	lookup_failed(lookup, false, &view);

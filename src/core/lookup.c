@@ -28,6 +28,7 @@ struct lookup *lookup_new(const struct request *request, unsigned max_attempts, 
 	}
 	struct lookup *lookup = (struct lookup *)(void *)block;
 	char *place = block + sizeof(struct lookup);
+	lookup->max_attempts = max_attempts;
 	lookup->undisproved = (struct attempt *)(void *)place;
 	place += attempts_size;
 	/* The same layout as lookup_identity() makes: no e-mail address or phone number holds a
@@ -73,10 +74,10 @@ void lookup_failed(struct lookup *lookup, bool unclassified, const struct gate_v
 		(struct attempt){lookup->start, unclassified};
 }
 
-void lookup_stopped_line(struct lookup *lookup, unsigned max_attempts, const struct gate_view *view)
+void lookup_stopped_line(struct lookup *lookup, const struct gate_view *view)
 {
 	unsigned count = lookup->undisproved_count;
-	bool keep_last = count > 0 && (max_attempts > 1 || lookup->stopped != 0);
+	bool keep_last = count > 0 && (lookup->max_attempts > 1 || lookup->stopped != 0);
 	if (keep_last)
 		lookup->undisproved[0] = lookup->undisproved[count - 1];
 	lookup->undisproved_count = keep_last ? 1 : 0;
@@ -84,20 +85,20 @@ void lookup_stopped_line(struct lookup *lookup, unsigned max_attempts, const str
 	lookup->stopped = view->stops;
 }
 
-static bool guilty(const struct lookup *lookup, unsigned max_attempts)
+static bool guilty(const struct lookup *lookup)
 {
-	return lookup->counted >= max_attempts ||
+	return lookup->counted >= lookup->max_attempts ||
 	       lookup->counted_unclassified >= UNCLASSIFIED_ATTEMPTS;
 }
 
 /* An attempt counts once another event's request, started later, was answered as documented. */
-static void count_disproved(struct lookup *lookup, unsigned max_attempts, uint64_t witness)
+static void count_disproved(struct lookup *lookup, uint64_t witness)
 {
 	unsigned left = 0;
 	for (unsigned i = 0; i < lookup->undisproved_count; i++) {
 		struct attempt attempt = lookup->undisproved[i];
 		/* Once it is guilty no more attempts need to count. */
-		if (attempt.start >= witness || guilty(lookup, max_attempts)) {
+		if (attempt.start >= witness || guilty(lookup)) {
 			lookup->undisproved[left++] = attempt;
 			continue;
 		}
@@ -107,23 +108,21 @@ static void count_disproved(struct lookup *lookup, unsigned max_attempts, uint64
 	lookup->undisproved_count = left;
 }
 
-void lookup_forgive(struct lookup *lookup, unsigned max_attempts, uint64_t witness_then,
-	const struct gate_view *view)
+void lookup_forgive(struct lookup *lookup, uint64_t witness_then, const struct gate_view *view)
 {
-	count_disproved(lookup, max_attempts, witness_then);
+	count_disproved(lookup, witness_then);
 	lookup->undisproved_count = 0;
 	lookup->stops = view->stops;
 }
 
-enum judgement lookup_judge(
-	struct lookup *lookup, unsigned max_attempts, const struct gate_view *view)
+enum judgement lookup_judge(struct lookup *lookup, const struct gate_view *view)
 {
-	count_disproved(lookup, max_attempts, view->witness);
-	if (guilty(lookup, max_attempts))
+	count_disproved(lookup, view->witness);
+	if (guilty(lookup))
 		return JUDGED_GUILTY;
-	if (lookup->undisproved_count >= max_attempts)
+	if (lookup->undisproved_count >= lookup->max_attempts)
 		return JUDGED_UNDISPROVED;
-	if (lookup_attempts(lookup) >= max_attempts)
+	if (lookup_attempts(lookup) >= lookup->max_attempts)
 		return JUDGED_UNPROVEN;
 	return JUDGED_OPEN;
 }

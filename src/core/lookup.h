@@ -63,7 +63,8 @@ struct lookup {
 	struct failure failure;
 	uint64_t stops; /* how often the line had stopped when the first of `undisproved` failed */
 	unsigned undisproved_count;
-	struct attempt *undisproved; /* max_attempts of them */
+	unsigned max_attempts;       /* as they were when it was made, whatever a reload changes */
+	struct attempt *undisproved; /* room for max_attempts of them */
 	struct bytes identity;       /* what tells customers apart */
 };
 
@@ -82,15 +83,13 @@ void lookup_failed(struct lookup *lookup, bool unclassified, const struct gate_v
  * another event's reply to disprove. Where there is but one attempt, the first stop gives back that
  * one too, or an API that was down would be the event's own fault.
  */
-void lookup_stopped_line(
-	struct lookup *lookup, unsigned max_attempts, const struct gate_view *view);
+void lookup_stopped_line(struct lookup *lookup, const struct gate_view *view);
 
 /*
  * The line has stopped since its attempts were noted, for the first time when the witness was
  * `witness_then`: what was disproved by then counts, the others are given back.
  */
-void lookup_forgive(struct lookup *lookup, unsigned max_attempts, uint64_t witness_then,
-	const struct gate_view *view);
+void lookup_forgive(struct lookup *lookup, uint64_t witness_then, const struct gate_view *view);
 
 /* Failed attempts on record, counted and undisproved. */
 unsigned lookup_attempts(const struct lookup *lookup);
@@ -104,7 +103,6 @@ enum judgement {
 };
 
 /* Counts what the witness disproved meanwhile, and judges. */
-enum judgement lookup_judge(
-	struct lookup *lookup, unsigned max_attempts, const struct gate_view *view);
+enum judgement lookup_judge(struct lookup *lookup, const struct gate_view *view);
 
 #endif

@@ -277,6 +277,32 @@ static void a_resend_counts_as_an_attempt(void **state)
 	close_talk(&talk);
 }
 
+static void new_options_change_the_attempts_of_new_look_ups_alone(void **state)
+{
+	(void)state;
+	struct talk talk = new_talk();
+	talk.options.max_attempts = 2;
+	open_talk(&talk);
+	int64_t old = add(&talk, NULL, "old");
+	struct lookup *old_lookup = sends(&talk, "old");
+	talk.options.max_attempts = 1;
+	flow_set_options(talk.flow, &talk.options);
+	int64_t fresh = add(&talk, NULL, "fresh");
+	struct lookup *fresh_lookup = sends(&talk, "fresh");
+	witness(&talk);
+	answer(&talk, fresh_lookup, 500, "");
+	publishes(&talk, fresh, REASON_API_UNAVAILABLE, 1);
+	answer(&talk, old_lookup, 500, "");
+	talk.options.max_attempts = 5;
+	flow_set_options(talk.flow, &talk.options);
+	waits_and_goes_on(&talk);
+	old_lookup = sends(&talk, "old");
+	witness(&talk);
+	answer(&talk, old_lookup, 500, "");
+	publishes(&talk, old, REASON_API_UNAVAILABLE, 2);
+	close_talk(&talk);
+}
+
 static void a_cut_drops_what_is_above_it(void **state)
 {
 	(void)state;
@@ -407,6 +433,7 @@ int main(void)
 		cmocka_unit_test(a_refusal_does_not_hide_what_the_event_failed_of),
 		cmocka_unit_test(a_retry_after_holds_back_its_lane_alone),
 		cmocka_unit_test(a_resend_counts_as_an_attempt),
+		cmocka_unit_test(new_options_change_the_attempts_of_new_look_ups_alone),
 		cmocka_unit_test(a_cut_drops_what_is_above_it),
 		cmocka_unit_test(nothing_starts_or_ends_between_the_steps_of_a_drain),
 		cmocka_unit_test(drains_of_two_partitions_may_overlap),

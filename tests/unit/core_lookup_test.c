@@ -11,12 +11,17 @@
 
 #define MAX 3
 
-static struct lookup *new_lookup(void)
+static struct lookup *new_lookup_of(unsigned max_attempts)
 {
 	struct request request = {.email = BYTES("a@b.org")};
-	struct lookup *lookup = lookup_new(&request, MAX, NULL);
+	struct lookup *lookup = lookup_new(&request, max_attempts, NULL);
 	assert_non_null(lookup);
 	return lookup;
+}
+
+static struct lookup *new_lookup(void)
+{
+	return new_lookup_of(MAX);
 }
 
 static struct gate_view view_with(uint64_t witness, uint64_t stops)
@@ -34,7 +39,7 @@ static void fails(struct lookup *lookup, uint64_t start, bool unclassified)
 static enum judgement judged(struct lookup *lookup, uint64_t witness)
 {
 	struct gate_view view = view_with(witness, lookup->stops);
-	return lookup_judge(lookup, MAX, &view);
+	return lookup_judge(lookup, &view);
 }
 
 static void an_identity_is_the_email_and_the_phone_number(void **state)
@@ -119,7 +124,7 @@ static void a_stop_forgives_what_was_not_disproved_by_then(void **state)
 	struct gate_view view = view_with(10, 1);
 	fails(lookup, 1, false);
 	fails(lookup, 5, false);
-	lookup_forgive(lookup, MAX, 3, &view);
+	lookup_forgive(lookup, 3, &view);
 	assert_int_equal(lookup->counted, 1);
 	assert_int_equal(lookup_attempts(lookup), 1);
 	assert_int_equal(lookup->stops, 1);
@@ -133,7 +138,7 @@ static void the_one_that_stopped_the_line_keeps_its_last_attempt(void **state)
 	struct gate_view view = view_with(0, 1);
 	for (uint64_t i = 1; i <= MAX; i++)
 		fails(lookup, i, false);
-	lookup_stopped_line(lookup, MAX, &view);
+	lookup_stopped_line(lookup, &view);
 	assert_int_equal(lookup_attempts(lookup), 1);
 	judged(lookup, MAX);
 	assert_int_equal(lookup->counted, 0);
@@ -145,14 +150,14 @@ static void the_one_that_stopped_the_line_keeps_its_last_attempt(void **state)
 static void an_only_attempt_is_kept_from_the_second_stop_on(void **state)
 {
 	(void)state;
-	struct lookup *lookup = new_lookup();
+	struct lookup *lookup = new_lookup_of(1);
 	struct gate_view view = view_with(0, 1);
 	fails(lookup, 1, false);
-	lookup_stopped_line(lookup, 1, &view);
+	lookup_stopped_line(lookup, &view);
 	assert_int_equal(lookup_attempts(lookup), 0);
 	view.stops = 2;
 	fails(lookup, 2, false);
-	lookup_stopped_line(lookup, 1, &view);
+	lookup_stopped_line(lookup, &view);
 	assert_int_equal(lookup_attempts(lookup), 1);
 	lookup_free(lookup);
 }
