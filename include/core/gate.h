@@ -145,7 +145,10 @@ void gate_set_no_key(struct gate *gate, int64_t now);
 /* There is a new key: a line that is stopped is probed at once. */
 void gate_set_new_key(struct gate *gate, int64_t now);
 
-/* Puts new limits and breaker values in force; `flows` and the functions stay as they were. */
+/*
+ * Puts new limits and breaker values in force; `flows` and the functions stay as they were. What
+ * was learnt of the API is forgotten only where the options it depends on are others now.
+ */
 void gate_set_options(struct gate *gate, const struct gate_options *options, int64_t now);
 
 /* What people and metrics see of it. */

@@ -495,16 +495,37 @@ void gate_set_new_key(struct gate *gate, int64_t now)
 	leave(gate);
 }
 
+static bool same_limits(const struct gate_options *a, const struct gate_options *b)
+{
+	return a->in_flight == b->in_flight && a->requests_per_second == b->requests_per_second &&
+	       a->adaptive == b->adaptive;
+}
+
+static bool same_breaker(const struct gate_options *a, const struct gate_options *b)
+{
+	return a->failure_percent == b->failure_percent && a->min_requests == b->min_requests &&
+	       a->window_ns == b->window_ns;
+}
+
 void gate_set_options(struct gate *gate, const struct gate_options *options, int64_t now)
 {
 	enter(gate);
-	gate->options.in_flight = options->in_flight;
-	gate->options.window_ns = options->window_ns;
-	gate->options.probe_interval_ns = options->probe_interval_ns;
-	limiter_init(&gate->limiter, options->in_flight, options->requests_per_second,
-		options->adaptive, now);
-	breaker_init(&gate->breaker, options->failure_percent, options->min_requests,
-		options->window_ns);
+	struct gate_options *own = &gate->options;
+	if (!same_limits(own, options))
+		limiter_init(&gate->limiter, options->in_flight, options->requests_per_second,
+			options->adaptive, now);
+	if (!same_breaker(own, options))
+		breaker_init(&gate->breaker, options->failure_percent, options->min_requests,
+			options->window_ns);
+	own->in_flight = options->in_flight;
+	own->requests_per_second = options->requests_per_second;
+	own->adaptive = options->adaptive;
+	own->failure_percent = options->failure_percent;
+	own->min_requests = options->min_requests;
+	own->window_ns = options->window_ns;
+	own->probe_interval_ns = options->probe_interval_ns;
+	if (gate->next_probe_at > now + own->probe_interval_ns)
+		gate->next_probe_at = now + own->probe_interval_ns;
 	open_probing(gate, now);
 	leave(gate);
 }

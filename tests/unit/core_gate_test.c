@@ -616,6 +616,42 @@ static void new_options_hold_from_now_on(void **state)
 	close_porch(&porch);
 }
 
+static void the_same_options_again_forget_nothing(void **state)
+{
+	(void)state;
+	struct porch porch = new_porch(10);
+	porch.options.adaptive = true;
+	open_porch(&porch);
+	struct gate_state state_before;
+	struct gate_state state_after;
+	ends(&porch, 0, goes(&porch, 0), SIGN_REFUSED);
+	for (int i = 0; i < 3; i++)
+		ends(&porch, 0, goes(&porch, 0), SIGN_FAILED);
+	gate_state(porch.gate, porch.now, &state_before);
+	assert_true(state_before.in_flight_limit < 10);
+	gate_set_options(porch.gate, &porch.options, porch.now);
+	gate_state(porch.gate, porch.now, &state_after);
+	assert_int_equal(state_after.in_flight_limit, state_before.in_flight_limit);
+	/* The breaker goes on with the three that it has counted. */
+	assert_true(ends(&porch, 0, goes(&porch, 0), SIGN_FAILED));
+	close_porch(&porch);
+}
+
+static void a_shorter_probe_interval_holds_for_the_next_probe(void **state)
+{
+	(void)state;
+	struct porch porch = new_porch(10);
+	open_porch(&porch);
+	ends(&porch, 0, goes(&porch, 0), SIGN_CREDENTIALS);
+	ends(&porch, 0, probes(&porch, 0), SIGN_CREDENTIALS);
+	waits(&porch, 0);
+	porch.options.probe_interval_ns = NS_PER_S;
+	gate_set_options(porch.gate, &porch.options, porch.now);
+	porch.now += NS_PER_S;
+	probes(&porch, 0);
+	close_porch(&porch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -651,6 +687,8 @@ int main(void)
 		cmocka_unit_test(
 			the_reply_that_stopped_the_line_is_told_until_a_probe_says_otherwise),
 		cmocka_unit_test(new_options_hold_from_now_on),
+		cmocka_unit_test(the_same_options_again_forget_nothing),
+		cmocka_unit_test(a_shorter_probe_interval_holds_for_the_next_probe),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
