@@ -168,7 +168,29 @@ void settings_report_fini(struct settings_report *report);
 /* The API's address that is in effect: care360.base_url, or that of the environment. */
 const char *settings_base_url(const struct settings *settings);
 
-/* Writes every setting in effect, its unit and where it came from; secrets are masked. */
+/* A setting whose value is another than before. Texts are valid during the call. */
+struct settings_change {
+	const char *name;
+	bool reloadable;   /* it can change while the service runs */
+	const char *from;  /* as the file has it; a password in it is masked */
+	const char *to;    /* the same */
+	const char *place; /* where the new value comes from: "care360-lookup.cfg:12" */
+};
+
+typedef void settings_change_fn(void *context, const struct settings_change *change);
+
+/* Calls `found` for each setting that differs, in the order of the table. `after` was loaded. */
+void settings_compare(const struct settings *before, const struct settings *after,
+	settings_change_fn *found, void *context);
+
+/*
+ * Takes over from `fresh` the values of all settings that can change while the service runs, and no
+ * other. None of them is a text, so `settings` may be a copy of loaded ones that owns nothing.
+ */
+void settings_take_reloadable(struct settings *settings, const struct settings *fresh);
+
+/* Writes every setting in effect, its unit, where it came from, and "reloadable" where SIGHUP
+ * changes it; secrets are masked. */
 void settings_show(const struct settings *settings, FILE *out);
 
 /* Writes the commented configuration file with every setting at its default:

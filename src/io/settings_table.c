@@ -191,7 +191,7 @@ const struct setting settings_table[] = {
 	{BOOLEAN(server.status_page), .default_text = "true",
 		.meaning = "false: only /livez, /readyz and /metrics"},
 
-	{INTEGER(shutdown.timeout_ms), .default_text = "25000", RANGE(0, 3600000), MS,
+	{INTEGER(shutdown.timeout_ms), .default_text = "25000", RANGE(0, 3600000), MS, RELOADABLE,
 		.meaning = "how long a stop waits for what is under way"},
 
 	{CHOICE(log.level), .default_text = "info", ONE_OF("debug", "info", "warn", "error"),
@@ -203,6 +203,21 @@ const struct setting settings_table[] = {
 const size_t settings_table_length = array_length(settings_table);
 _Static_assert(
 	array_length(settings_table) <= SETTINGS_TABLE_MAX, "SETTINGS_TABLE_MAX is too small");
+
+size_t setting_size(const struct setting *setting)
+{
+	switch (setting->type) {
+	case SETTING_INTEGER:
+	case SETTING_CHOICE:
+		return sizeof(int);
+	case SETTING_INTEGER_64:
+		return sizeof(int64_t);
+	case SETTING_BOOLEAN:
+		return sizeof(bool);
+	default:
+		return 0;
+	}
+}
 
 const struct setting *setting_find(const char *name)
 {

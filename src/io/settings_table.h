@@ -25,7 +25,7 @@ enum setting_type {
 
 enum setting_flags {
 	SETTING_MAY_BE_EMPTY = 1,   /* "" stands for something */
-	SETTING_RELOADABLE = 2,     /* can change while the service runs */
+	SETTING_RELOADABLE = 2,     /* SIGHUP changes it; INTEGER, BOOLEAN and CHOICE alone */
 	SETTING_HIDES_PASSWORD = 4, /* a URL that may hold one: masked, and refused by --set */
 };
 
@@ -53,6 +53,9 @@ extern const struct setting settings_table[];
 extern const size_t settings_table_length;
 
 #define SETTINGS_TABLE_MAX 64 /* at least settings_table_length */
+
+/* The bytes of the member that a setting of a type without memory of its own stands for. */
+size_t setting_size(const struct setting *setting);
 
 /* The setting of a name, or NULL. */
 const struct setting *setting_find(const char *name);

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "settings_store.h"
+#include "settings_write.h"
 
 #define LINE_WIDTH 100
 
@@ -49,7 +50,7 @@ static void append_list(struct buffer *out, const struct text_list *list)
 	buffer_append_text(out, "]");
 }
 
-static void append_value(
+void settings_append_value(
 	struct buffer *out, const struct settings *settings, const struct setting *setting)
 {
 	const void *member = (const char *)settings + setting->offset;
@@ -111,7 +112,7 @@ static void append_default(struct buffer *out, const struct setting *setting)
 
 /* What is in effect */
 
-static void append_origin(
+void settings_append_origin(
 	struct buffer *out, const struct settings_store *store, struct setting_place place)
 {
 	switch (place.origin) {
@@ -130,13 +131,14 @@ static void append_origin(
 	}
 }
 
-static void show_line(const struct settings_store *store, const char *name, struct buffer *value,
-	const char *unit, struct setting_place place, FILE *out)
+static void show_line(const struct settings_store *store, const struct setting *setting,
+	const char *name, struct buffer *value, struct setting_place place, FILE *out)
 {
 	CLEANUP(buffer_fini) struct buffer origin = {0};
-	append_origin(&origin, store, place);
-	fprintf(out, "%-41s %-34s %-10s %s\n", name, buffer_text(value), unit == NULL ? "" : unit,
-		buffer_text(&origin));
+	settings_append_origin(&origin, store, place);
+	fprintf(out, "%-41s %-34s %-10s %s%s\n", name, buffer_text(value),
+		setting->unit == NULL ? "" : setting->unit, buffer_text(&origin),
+		setting->flags & SETTING_RELOADABLE ? ", reloadable" : "");
 }
 
 static void show_properties(
@@ -153,7 +155,7 @@ static void show_properties(
 		for (const char *c = list->items[i].name; *c != '\0'; c++)
 			buffer_append(&name, *c == '.' ? "_" : c, 1);
 		append_quoted(&value, list->items[i].value, strlen(list->items[i].value));
-		show_line(store, buffer_text(&name), &value, NULL, places[i], out);
+		show_line(store, group, buffer_text(&name), &value, places[i], out);
 	}
 }
 
@@ -164,12 +166,11 @@ void settings_show(const struct settings *settings, FILE *out)
 	for (size_t i = 0; i < settings_table_length; i++) {
 		const struct setting *setting = &settings_table[i];
 		CLEANUP(buffer_fini) struct buffer value = {0};
-		append_value(&value, settings, setting);
+		settings_append_value(&value, settings, setting);
 		if (setting->type == SETTING_PROPERTIES && store->property_places[i] != NULL)
 			show_properties(store, setting, out);
 		else
-			show_line(
-				store, setting->name, &value, setting->unit, store->places[i], out);
+			show_line(store, setting, setting->name, &value, store->places[i], out);
 	}
 }
 
@@ -226,6 +227,8 @@ static void write_setting(FILE *out, size_t depth, const struct setting *setting
 	buffer_append_text(&comment, setting->meaning);
 	if (allowed.length > 0)
 		buffer_append_format(&comment, " (%s)", buffer_text(&allowed));
+	if (setting->flags & SETTING_RELOADABLE)
+		buffer_append_text(&comment, "; reloadable");
 	append_default(&value, setting);
 	write_comment(out, depth, buffer_text(&comment));
 	indent(out, depth);
@@ -282,6 +285,8 @@ void settings_write_example(FILE *out)
 	      "# (CARE360_LOOKUP_KAFKA_BROKERS is kafka.brokers), and --set over both.\n"
 	      "# `care360-lookup check` finds every mistake; `check --show` says what is in "
 	      "effect.\n"
+	      "# Settings that are called reloadable change without a restart: SIGHUP has the file "
+	      "read again.\n"
 	      "\n",
 		out);
 	const char *before = "";
@@ -308,6 +313,6 @@ void settings_write_reference(FILE *out)
 		append_allowed(&allowed, setting);
 		fprintf(out, "| `%s` | `%s` | %s | %s%s |\n", setting->name, buffer_text(&value),
 			buffer_text(&allowed), setting->meaning,
-			setting->flags & SETTING_RELOADABLE ? " (a reload changes it)" : "");
+			setting->flags & SETTING_RELOADABLE ? "; reloadable" : "");
 	}
 }

@@ -56,7 +56,7 @@ def test_show_says_where_each_value_came_from_and_masks_passwords(tmp_path):
     assert lines["lookup.in_flight"] == f"lookup.in_flight 77 requests {path}:2"
     assert lines["kafka.client.socket_keepalive_enable"].endswith(' "true" command line')
     assert lines["care360.proxy"] == 'care360.proxy "http://***@127.0.0.1:3128" environment'
-    assert lines["care360.timeout_ms"] == "care360.timeout_ms 10000 ms default"
+    assert lines["care360.timeout_ms"] == "care360.timeout_ms 10000 ms default, reloadable"
     assert "hunter2" not in done.stdout and "someone" not in done.stdout
 
 

@@ -173,7 +173,7 @@ static void shows_values_units_and_sources(void **state)
 		{"lookup.in_flight", "77 requests FILE:2", true},
 		{"lookup.forward_headers", "[\"a\", \"b\\\"\"] FILE:3", true},
 		{"lookup.workers", "0 default", false},
-		{"care360.timeout_ms", "10000 ms default", false},
+		{"care360.timeout_ms", "10000 ms default, reloadable", false},
 		{"care360.proxy", "\"http://***@proxy:3128\" environment", false},
 		{"kafka.client.socket_keepalive_enable", "\"true\" FILE:3", true},
 		{"kafka.client.fetch_error_backoff_ms", "\"5\" command line", false},
