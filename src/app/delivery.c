@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "io/producer.h"
 #include "partition.h"
+#include "pulse.h"
 
 /* How long the delivery thread waits for reports before it looks at what else is to do. */
 #define POLL_MS 100
@@ -31,6 +32,7 @@ struct delivery {
 	struct result_encoder *encoder; /* of the delivery thread */
 	struct delivery_counters counters;
 
+	struct pulse pulse;
 	pthread_t thread;
 	bool started;
 	_Atomic(bool) stop;
@@ -220,6 +222,7 @@ static void *delivery_main(void *context)
 {
 	struct delivery *delivery = context;
 	while (!delivery->stop) {
+		pulse_beat(&delivery->pulse);
 		producer_poll(delivery->producer, POLL_MS);
 		if (delivery->again != NULL && clock_monotonic_ns() >= delivery->again_at)
 			send_again(delivery);
@@ -309,6 +312,11 @@ const struct result_options *delivery_result_options(const struct delivery *deli
 void delivery_hurry(struct delivery *delivery)
 {
 	producer_hurry(delivery->producer);
+}
+
+bool delivery_alive(struct delivery *delivery, int64_t now)
+{
+	return pulse_alive(&delivery->pulse, now);
 }
 
 const struct delivery_counters *delivery_counters(const struct delivery *delivery)

@@ -73,6 +73,9 @@ void delivery_hurry(struct delivery *delivery);
  * thread. */
 bool delivery_blocked(struct delivery *delivery, struct error *ret_reason);
 
+/* Whether its loop goes round. For the supervisor. */
+bool delivery_alive(struct delivery *delivery, int64_t now);
+
 const struct delivery_counters *delivery_counters(const struct delivery *delivery);
 
 #endif

@@ -10,6 +10,7 @@
 #include "drain.h"
 #include "io/consumer.h"
 #include "partition.h"
+#include "pulse.h"
 
 #define POLL_MS           50  /* how long it sleeps where nothing comes */
 #define RECORDS_A_ROUND   500 /* how many records it takes before it looks at anything else */
@@ -35,6 +36,7 @@ struct intake {
 	bool paused;            /* it was full for long */
 	bool unpaused_newcomer; /* a partition was assigned since the last pause */
 
+	struct pulse pulse;
 	pthread_t thread;
 	bool started;
 	_Atomic(int64_t) deadline; /* of the stop; 0: it runs */
@@ -146,6 +148,7 @@ static void rest(void *context)
 {
 	struct intake *intake = context;
 	struct timespec until;
+	pulse_beat(&intake->pulse);
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += REST_MS * NS_PER_MS;
 	until.tv_sec += until.tv_nsec / NS_PER_S;
@@ -270,6 +273,7 @@ static void *intake_main(void *context)
 	struct intake *intake = context;
 	struct error err = {0};
 	while (intake->deadline == 0) {
+		pulse_beat(&intake->pulse);
 		bool hold = intake->wants_room && !intake->paused;
 		if (hold)
 			rest(intake);
@@ -410,6 +414,11 @@ bool intake_check_topics(struct intake *intake, int timeout_ms, struct error *er
 	if (settings->kafka.error_topic[0] != '\0')
 		topics[count++] = settings->kafka.error_topic;
 	return consumer_check_topics(intake->consumer, topics, count, timeout_ms, err);
+}
+
+bool intake_alive(struct intake *intake, int64_t now)
+{
+	return intake->deadline != 0 || pulse_alive(&intake->pulse, now);
 }
 
 void intake_state(struct intake *intake, struct intake_state *ret_state)

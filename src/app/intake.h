@@ -62,6 +62,9 @@ bool intake_joined(const struct intake *intake);
  * any thread. */
 bool intake_check_topics(struct intake *intake, int timeout_ms, struct error *err);
 
+/* Whether its loop goes round; while it stops, there is a deadline instead. For the supervisor. */
+bool intake_alive(struct intake *intake, int64_t now);
+
 /* What people and metrics see of it. For any thread. */
 struct intake_state {
 	size_t partitions;

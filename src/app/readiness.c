@@ -80,6 +80,13 @@ static bool judge_readiness(
 	return true;
 }
 
+bool service_readiness(struct service *service, struct error *ret_sentence)
+{
+	struct gate_state gate;
+	gate_state(service->gate, clock_monotonic_ns(), &gate);
+	return judge_readiness(service, &gate, ret_sentence);
+}
+
 static void look(struct service *service, struct status *ret_status)
 {
 	int64_t now = clock_monotonic_ns();

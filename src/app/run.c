@@ -32,7 +32,8 @@ static void free_log(struct log **log)
 }
 
 /* Runs the service until it has stopped. True where it finished all that it had begun. */
-static bool serve(const struct settings *settings, struct log *log)
+static bool serve(
+	const struct settings *settings, const struct settings_sources *sources, struct log *log)
 {
 	struct error err = {0};
 	struct service *service = NULL;
@@ -41,7 +42,7 @@ static bool serve(const struct settings *settings, struct log *log)
 		LOG_TEXT("librdkafka", kafka_library_version()),
 		LOG_TEXT("libcurl", http_client_version()), LOG_INT("pid", getpid()));
 	if (usable)
-		service = service_new(settings, log, &err);
+		service = service_new(settings, sources, log, &err);
 	if (service == NULL)
 		log_error(log, "cannot start", LOG_TEXT("reason", err.text));
 	bool clean = service != NULL && service_run(service);
@@ -68,5 +69,9 @@ int command_run(const struct command_line *line)
 	raise_file_limit();
 	/* A peer that is gone is an error of the write, not the end of the process. */
 	signal(SIGPIPE, SIG_IGN);
-	return serve(settings, log) ? EXIT_FINE : EXIT_FAILED;
+	struct settings_sources sources = command_sources(line);
+	/* A file that was there and is gone at a reload must not pass for one with all defaults. */
+	sources.file_may_be_missing =
+		sources.file_may_be_missing && access(sources.file, F_OK) != 0;
+	return serve(settings, &sources, log) ? EXIT_FINE : EXIT_FAILED;
 }

@@ -42,9 +42,9 @@ static void on_event_ended(void *context)
 		intake_nudge(service->intake);
 }
 
-static void gate_options_of(struct service *service, struct gate_options *ret_options)
+void service_gate_options(struct service *service, struct gate_options *ret_options)
 {
-	const struct settings *settings = service->settings;
+	const struct settings *settings = &service->running;
 	*ret_options = (struct gate_options){
 		.flows = (unsigned)service->worker_count,
 		.in_flight = (unsigned)settings->lookup.in_flight,
@@ -116,7 +116,7 @@ static bool make_parts(struct service *service, struct error *err)
 {
 	const struct settings *settings = service->settings;
 	struct gate_options gate;
-	gate_options_of(service, &gate);
+	service_gate_options(service, &gate);
 	service->workers = mem_new_array(struct worker *, service->worker_count);
 	if (service->workers == NULL)
 		return error_memory(err);
@@ -165,7 +165,8 @@ void service_block_signals(void)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 
-struct service *service_new(const struct settings *settings, struct log *log, struct error *err)
+struct service *service_new(const struct settings *settings, const struct settings_sources *sources,
+	struct log *log, struct error *err)
 {
 	struct service *service = mem_new(struct service);
 	if (service == NULL) {
@@ -173,7 +174,11 @@ struct service *service_new(const struct settings *settings, struct log *log, st
 		return NULL;
 	}
 	service->settings = settings;
+	service->sources = sources;
+	service->running = *settings;
 	service->log = log;
+	service->reload.successful = true;
+	service->reload.success_at_ms = clock_wall_ms();
 	service->worker_count =
 		settings->lookup.workers > 0 ? (size_t)settings->lookup.workers : capacity_cores();
 	service->budget.max_events = (size_t)settings->lookup.max_buffered_events;
@@ -192,6 +197,7 @@ void service_free(struct service *service)
 {
 	if (service == NULL)
 		return;
+	notify_free(service->notify);
 	status_server_free(service->server);
 	if (service->intake != NULL)
 		intake_stop(service->intake, clock_monotonic_ns() + LEAVE_NS);

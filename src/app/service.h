@@ -2,8 +2,8 @@
  * The service: all parts put together, from start to drain.
  *
  * The thread that calls service_run() is the supervisor: it waits for signals, reads the API key
- * again, asks the brokers for the topics, writes the line's changes to the log, and ends the drain
- * in time.
+ * again, and the settings on SIGHUP, asks the brokers for the topics, writes the line's changes to
+ * the log, tells the service manager how things are, and ends the drain in time.
  */
 #ifndef APP_SERVICE_H
 #define APP_SERVICE_H
@@ -23,10 +23,11 @@ struct service;
 void service_block_signals(void);
 
 /*
- * Makes all parts and starts their threads, with those signals blocked. `settings` and `log` must
- * outlive it. NULL and err where a part cannot be made.
+ * Makes all parts and starts their threads, with those signals blocked. `settings`, the `sources`
+ * to read them from again, and `log` must outlive it. NULL and err where a part cannot be made.
  */
-struct service *service_new(const struct settings *settings, struct log *log, struct error *err);
+struct service *service_new(const struct settings *settings, const struct settings_sources *sources,
+	struct log *log, struct error *err);
 
 /*
  * Runs until SIGTERM or SIGINT and the drain after it, or until it cannot go on. True where the

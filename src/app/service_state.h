@@ -1,6 +1,6 @@
 /*
- * The service's inside: what service.c (making, starting, ending), supervisor.c (the loop) and
- * readiness.c (how things are, in words) share.
+ * The service's inside: what service.c (making, starting, ending), supervisor.c (the loop),
+ * reload.c and readiness.c (how things are, in words) share.
  */
 #ifndef APP_SERVICE_STATE_H
 #define APP_SERVICE_STATE_H
@@ -21,6 +21,7 @@
 #include "intake.h"
 #include "io/settings.h"
 #include "io/status_server.h"
+#include "notify.h"
 #include "service.h"
 #include "worker.h"
 
@@ -35,8 +36,16 @@ struct kafka_health {
 	struct error trouble; /* what the matter is: from the report, or what the check found */
 };
 
+/* When settings and key were put in force. Set by the supervisor, read by any thread. */
+struct reload_state {
+	_Atomic(bool) successful;           /* the last reload; true where there was none */
+	_Atomic(int64_t) success_at_ms;     /* of the wall clock; the start counts */
+	_Atomic(int64_t) key_changed_at_ms; /* 0: there is no key yet */
+};
+
 struct service {
-	const struct settings *settings;
+	const struct settings *settings; /* as at the start */
+	const struct settings_sources *sources;
 	struct log *log;
 	sigset_t signals;
 
@@ -54,9 +63,14 @@ struct service {
 	_Atomic(bool) fatal; /* a part cannot go on */
 	_Atomic(bool) stopping;
 	_Atomic(bool) has_key;
-	_Atomic(int64_t) alive_at;
+	_Atomic(int64_t) alive_at; /* when all threads were last seen to go round */
+	struct reload_state reload;
 
 	/* The supervisor's own. */
+	struct settings running; /* `settings`, whose texts it shares, with what reloads changed */
+	struct notify *notify;
+	int64_t threads_seen_at;
+	bool threads_alive;
 	int64_t key_read_at;
 	int64_t topics_checked_at;
 	bool key_complained;
@@ -77,6 +91,15 @@ void service_explain_stop(
 
 /* Whether Kafka cannot be used, and why. */
 bool service_kafka_trouble(struct service *service, struct error *ret_reason);
+
+/* What the gate is to go by, as the settings that run have it. */
+void service_gate_options(struct service *service, struct gate_options *ret_options);
+
+/* Reads the settings again. For the supervisor. */
+void service_reload(struct service *service);
+
+/* Whether it is ready, and how things are in a sentence. */
+bool service_readiness(struct service *service, struct error *ret_sentence);
 
 /* Answers the status server. */
 bool service_on_request(void *service, const char *path, struct status_answer *ret_answer);

@@ -11,7 +11,9 @@
 #define KEY_EVERY_NS   (200 * NS_PER_MS)
 #define CHECK_MS       1000           /* how long the brokers may take to describe the topics */
 #define CHECK_AGAIN_NS (2 * NS_PER_S) /* while they cannot be used */
+#define STOP_GRACE_NS  (1 * NS_PER_S) /* what a drain may take beyond its deadline */
 #define LAST_WORDS_MS  500            /* how long an end at once waits for the log */
+#define PULSE_EVERY_NS (1 * NS_PER_S) /* how often the threads are looked at */
 #define NEWS_LASTS_NS  (5 * NS_PER_S) /* a trouble that is not reported for so long is over */
 
 static void note_trouble(struct service *service, const struct kafka_report *report)
@@ -90,6 +92,7 @@ static void mind_key(struct service *service, int64_t now)
 	service->has_key = true;
 	if (!changed)
 		return;
+	service->reload.key_changed_at_ms = clock_wall_ms();
 	for (size_t i = 0; i < service->worker_count; i++)
 		worker_set_key(service->workers[i], api_key_bytes(service->key));
 	gate_set_new_key(service->gate, now);
@@ -157,10 +160,39 @@ static void tell_line(struct service *service, int64_t now)
 			LOG_INT("waiting", service->budget.events));
 }
 
+/* Sees whether every thread goes round its loop. A watchdog is fed only while they do. */
+static void mind_threads(struct service *service, int64_t now)
+{
+	if (now < service->threads_seen_at + PULSE_EVERY_NS)
+		return;
+	bool alive = intake_alive(service->intake, now) && delivery_alive(service->delivery, now);
+	for (size_t i = 0; i < service->worker_count; i++)
+		alive = worker_alive(service->workers[i], now) && alive;
+	if (!alive && service->threads_alive)
+		log_error(service->log, "a thread makes no progress");
+	service->threads_seen_at = now;
+	service->threads_alive = alive;
+}
+
+/* Tells the service manager how things are. */
+static void tell_manager(struct service *service, int64_t now)
+{
+	struct error sentence = {0};
+	if (service->notify == NULL)
+		return;
+	if (service->threads_alive)
+		notify_alive(service->notify, now);
+	service_readiness(service, &sentence);
+	notify_status(service->notify, sentence.text, now);
+}
+
 static void tick(struct service *service)
 {
 	int64_t now = clock_monotonic_ns();
-	service->alive_at = now;
+	mind_threads(service, now);
+	if (service->threads_alive)
+		service->alive_at = now;
+	tell_manager(service, now);
 	if (service->fatal)
 		return;
 	mind_key(service, now);
@@ -185,15 +217,17 @@ static bool is_stop(int number)
 static bool stop(struct service *service)
 {
 	int64_t now = clock_monotonic_ns();
-	int64_t deadline = now + service->settings->shutdown.timeout_ms * NS_PER_MS;
+	int64_t timeout = service->running.shutdown.timeout_ms * NS_PER_MS;
+	int64_t deadline = now + timeout;
 	service->stopping = true;
+	notify_stopping(service->notify, timeout + STOP_GRACE_NS);
 	log_info(service->log, "stopping: finishes what was begun",
 		LOG_INT("held", service->budget.events));
 	intake_stop(service->intake, deadline);
 	bool clean = false;
 	while (!intake_stopped(service->intake, &clean)) {
 		tick(service);
-		bool late = clock_monotonic_ns() > deadline + NS_PER_S;
+		bool late = clock_monotonic_ns() > deadline + STOP_GRACE_NS;
 		if (!late && !is_stop(next_signal(service)))
 			continue;
 		log_error(service->log, late ? "the drain did not end in time: ends at once"
@@ -205,13 +239,26 @@ static bool stop(struct service *service)
 	return clean;
 }
 
+static void begin_notifying(struct service *service)
+{
+	struct error err = {0};
+	service->notify = notify_new(&err);
+	if (err.text[0] != '\0')
+		log_warn(service->log, "the service manager cannot be told how things are",
+			LOG_TEXT("reason", err.text));
+	notify_ready(service->notify);
+}
+
 bool service_run(struct service *service)
 {
+	begin_notifying(service);
 	while (!service->fatal) {
 		tick(service);
 		int number = next_signal(service);
 		if (is_stop(number))
 			break;
+		if (number == SIGHUP)
+			service_reload(service);
 	}
 	bool clean = stop(service);
 	return clean && !service->fatal;

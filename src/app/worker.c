@@ -10,13 +10,21 @@
 #include "base/mem.h"
 #include "core/request.h"
 #include "io/http_client.h"
+#include "pulse.h"
+
+/* What a reload may change of a worker. */
+struct changes {
+	struct flow_options flow;
+	int connect_timeout_ms;
+	int timeout_ms;
+};
 
 /* How soon a result that delivery could not take is offered again. */
 #define OFFER_AGAIN_NS (10 * NS_PER_MS)
 
 /*
- * Threads meet at the inbox: intake puts in events and calls, the supervisor a key, under `lock`;
- * the worker takes all of it at once. Everything else belongs to the worker's thread.
+ * Threads meet at the inbox: intake puts in events and calls, the supervisor a key and changes,
+ * under `lock`; the worker takes all of it at once. Everything else belongs to the worker's thread.
  */
 struct inbox {
 	pthread_mutex_t lock;
@@ -25,6 +33,8 @@ struct inbox {
 	void (*call)(struct flow *flow, void *argument);
 	void *argument;
 	char *key; /* a new key, wiped when it was taken */
+	bool changed;
+	struct changes changes;
 	struct worker_news news;
 	bool stop;
 };
@@ -36,6 +46,7 @@ struct worker {
 	struct result_encoder *encoder;
 	struct event *unsent; /* with an outcome, and not taken by delivery yet */
 	struct inbox inbox;
+	struct pulse pulse;
 	pthread_t thread;
 	bool started;
 	bool failed;
@@ -77,16 +88,16 @@ static enum flow_ordering flow_ordering(const struct settings *settings)
 	}
 }
 
-static struct flow *new_flow(const struct worker *worker, struct error *err)
+static struct flow_options flow_options(
+	const struct worker *worker, const struct settings *settings)
 {
-	const struct settings *settings = worker->options.settings;
 	int probe_ms = settings->breaker.probe_interval_ms < settings->care360.timeout_ms
 			       ? settings->breaker.probe_interval_ms
 			       : settings->care360.timeout_ms;
 	int patience_ms = settings->care360.timeout_ms > settings->retry.max_backoff_ms
 				  ? settings->care360.timeout_ms
 				  : settings->retry.max_backoff_ms;
-	struct flow_options options = {
+	return (struct flow_options){
 		.number = worker->options.number,
 		.ordering = flow_ordering(settings),
 		.coalesce = settings->lookup.coalesce,
@@ -97,7 +108,6 @@ static struct flow *new_flow(const struct worker *worker, struct error *err)
 		.patience_ns = patience_ms * NS_PER_MS,
 		.seed = (uint64_t)clock_monotonic_ns() + worker->options.number,
 	};
-	return flow_new(&options, worker->options.gate, err);
 }
 
 struct worker *worker_new(const struct worker_options *options, struct error *err)
@@ -110,7 +120,8 @@ struct worker *worker_new(const struct worker_options *options, struct error *er
 	worker->options = *options;
 	pthread_mutex_init(&worker->inbox.lock, NULL);
 	pthread_cond_init(&worker->inbox.called, NULL);
-	worker->flow = new_flow(worker, err);
+	struct flow_options flow = flow_options(worker, options->settings);
+	worker->flow = flow_new(&flow, options->gate, err);
 	if (worker->flow != NULL)
 		worker->client = new_client(worker, err);
 	if (worker->client != NULL)
@@ -157,10 +168,18 @@ static bool take_inbox(struct worker *worker)
 	inbox->first = NULL;
 	inbox->last = NULL;
 	char *key = take_pointer(inbox->key);
+	bool changed = inbox->changed;
+	struct changes changes = inbox->changes;
+	inbox->changed = false;
 	void (*call)(struct flow *, void *) = inbox->call;
 	pthread_mutex_unlock(&inbox->lock);
 
 	struct error err = {0};
+	if (changed) {
+		flow_set_options(worker->flow, &changes.flow);
+		http_client_set_timeouts(
+			worker->client, changes.connect_timeout_ms, changes.timeout_ms);
+	}
 	if (key != NULL) {
 		if (!http_client_set_key(worker->client, bytes_of_text(key), &err))
 			fail(worker, &err);
@@ -263,6 +282,7 @@ static void *worker_main(void *context)
 {
 	struct worker *worker = context;
 	while (take_inbox(worker)) {
+		pulse_beat(&worker->pulse);
 		int64_t until = worker->failed ? TIME_NEVER : run_flow(worker);
 		if (!offer_unsent(worker)) {
 			int64_t again = clock_monotonic_ns() + OFFER_AGAIN_NS;
@@ -324,6 +344,27 @@ void worker_set_key(struct worker *worker, struct bytes key)
 	inbox->key = strndup(key.data, key.length);
 	pthread_mutex_unlock(&inbox->lock);
 	http_client_wake(worker->client);
+}
+
+void worker_set_options(struct worker *worker, const struct settings *settings)
+{
+	struct inbox *inbox = &worker->inbox;
+	pthread_mutex_lock(&inbox->lock);
+	inbox->changed = true;
+	inbox->changes = (struct changes){
+		.flow = flow_options(worker, settings),
+		.connect_timeout_ms = settings->care360.connect_timeout_ms,
+		.timeout_ms = settings->care360.timeout_ms,
+	};
+	pthread_mutex_unlock(&inbox->lock);
+	http_client_wake(worker->client);
+}
+
+bool worker_alive(struct worker *worker, int64_t now)
+{
+	bool alive = pulse_alive(&worker->pulse, now);
+	http_client_wake(worker->client);
+	return alive;
 }
 
 void worker_news(struct worker *worker, struct worker_news *ret_news)

@@ -60,6 +60,12 @@ void worker_wake(struct worker *worker);
 /* The key for requests from now on. For any thread. The bytes are copied. */
 void worker_set_key(struct worker *worker, struct bytes key);
 
+/* Puts retry options and time-outs in force. For any thread. The values are copied. */
+void worker_set_options(struct worker *worker, const struct settings *settings);
+
+/* Whether its loop goes round, which this call makes it do. For the supervisor. */
+bool worker_alive(struct worker *worker, int64_t now);
+
 /* For any thread. */
 void worker_news(struct worker *worker, struct worker_news *ret_news);
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import urllib.error
 import urllib.request
 from typing import Any, Dict, List, Optional, Tuple
@@ -12,6 +13,7 @@ from .process import Process, free_port
 from .waiting import wait_for
 
 KEY = "test-key-4f1c"
+_RELOADED = ("configuration read again", "the configuration stays as it was")
 
 
 def config_text(settings: Dict[str, Any]) -> str:
@@ -51,7 +53,7 @@ class Service(Process):
         self.key_file = directory / "api-key"
         if key is not None:
             self.write_key(key)
-        self.settings = {"server.listen": f"127.0.0.1:{self.port}", "care360.api_key_file": str(self.key_file), **settings}
+        self.settings: Dict[str, Any] = {"server.listen": f"127.0.0.1:{self.port}", "care360.api_key_file": str(self.key_file), **settings}
         self.config = directory / f"{name}.cfg"
         directory.mkdir(parents=True, exist_ok=True)
         self.config.write_text(config_text(self.settings))
@@ -65,6 +67,23 @@ class Service(Process):
         fresh.write_text(key + "\n")
         fresh.chmod(0o600)
         fresh.rename(self.key_file)
+
+    def configure(self, **changes: Any) -> None:
+        """Writes its configuration anew, with these settings changed, for a reload or the next start."""
+        self.settings.update(changes)
+        self.config.write_text(config_text(self.settings))
+
+    def reload(self, timeout: float = 30.0) -> List[Dict[str, Any]]:
+        """SIGHUP, then the lines that its log has of it. A level that hides them is not for this."""
+        before = len(self.log_lines())
+        self.signal(signal.SIGHUP)
+
+        def lines() -> List[Dict[str, Any]]:
+            self.expect_running()
+            fresh = self.log_lines()[before:]
+            return fresh if any(line["message"] in _RELOADED for line in fresh) else []
+
+        return wait_for(lines, f"{self.name} has read its configuration again", timeout)
 
     def get(self, path: str) -> Tuple[int, str]:
         """Status and body of its own HTTP server; 0 where it does not answer."""
@@ -103,4 +122,5 @@ class Service(Process):
 
     def log_lines(self) -> List[Dict[str, Any]]:
         """Its log, which is JSON since no terminal is there. Fails where a line is something else."""
-        return [json.loads(line) for line in self.stderr.splitlines() if line.strip()]
+        whole = self.stderr.rpartition("\n")[0]  # the last one may be under way
+        return [json.loads(line) for line in whole.splitlines() if line.strip()]
