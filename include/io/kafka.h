@@ -16,12 +16,12 @@
 /* What a Kafka client tells its user, besides records and delivery reports. */
 enum kafka_news {
 	KAFKA_NEWS_LOG,           /* a line of librdkafka's own log, without secrets */
-	KAFKA_NEWS_BROKERS_DOWN,  /* no broker can be reached; goes on trying */
-	KAFKA_NEWS_BROKERS_UP,    /* a broker can be reached again */
+	KAFKA_NEWS_BROKERS_DOWN,  /* no broker can be reached, or none lets us in; goes on trying.
+				     Again where more is known of why */
+	KAFKA_NEWS_BROKERS_UP,    /* a broker can be used again */
 	KAFKA_NEWS_TOPIC_MISSING, /* `resource`: a topic that does not exist (also: no partition of
 				     it does) */
-	KAFKA_NEWS_ACCESS_DENIED, /* `resource`: a topic, group or cluster that may not be used; or
-				     authentication failed */
+	KAFKA_NEWS_ACCESS_DENIED, /* `resource`: a topic, group or cluster that may not be used */
 	KAFKA_NEWS_TOPIC_FINE,    /* `resource`: what was missing or denied, and is so no more */
 	KAFKA_NEWS_OFFSET_RESET,  /* the committed offset is no longer in the log: goes on elsewhere
 				   */

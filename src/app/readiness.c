@@ -48,12 +48,12 @@ bool service_kafka_trouble(struct service *service, struct error *ret_reason)
 	return trouble || delivery_blocked(service->delivery, ret_reason);
 }
 
-static bool brokers_down(struct service *service)
+bool service_brokers_down(struct service *service, struct error *ret_reason)
 {
 	pthread_mutex_lock(&service->kafka.lock);
-	bool down = service->kafka.brokers_down;
+	*ret_reason = service->kafka.down;
 	pthread_mutex_unlock(&service->kafka.lock);
-	return down;
+	return ret_reason->text[0] != '\0';
 }
 
 /* Whether the service is ready, and how things are in a sentence. */
@@ -67,8 +67,8 @@ static bool judge_readiness(
 		return error_set(ret_sentence, "stopping: finishes what was begun");
 	if (service_kafka_trouble(service, &reason))
 		return error_set(ret_sentence, "stopped: kafka: %s", reason.text);
-	if (brokers_down(service))
-		return error_set(ret_sentence, "waiting: no Kafka broker can be reached");
+	if (service_brokers_down(service, &reason))
+		return error_set(ret_sentence, "waiting: %s", reason.text);
 	if (!intake_joined(service->intake))
 		return error_set(ret_sentence, "waiting: joins the consumer group");
 	if (gate->cause != STOP_NONE) {

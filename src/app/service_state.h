@@ -28,8 +28,8 @@
 /* What is known of the brokers: told by any thread, judged by the supervisor. */
 struct kafka_health {
 	pthread_mutex_t lock;
-	bool checked; /* the topics could be used when they were last asked for */
-	bool brokers_down;
+	bool checked;         /* the topics could be used when they were last asked for */
+	struct error down;    /* why no broker can be used; "": one can */
 	int64_t trouble_at;   /* when a topic or a right was last reported missing; 0: it is fine */
 	char resource[300];   /* what was: "topic care360.lookup-results" */
 	bool ask_now;         /* there is reason to hope: ask for the topics at once */
@@ -76,6 +76,7 @@ struct service {
 	bool key_complained;
 	bool kafka_was_fine;
 	struct error kafka_complaint; /* the one in the log */
+	struct error down_told;       /* likewise */
 	enum stop_cause cause_logged;
 };
 
@@ -100,6 +101,9 @@ void service_reload(struct service *service);
 
 /* Whether it is ready, and how things are in a sentence. */
 bool service_readiness(struct service *service, struct error *ret_sentence);
+
+/* Whether no broker can be used, and why. */
+bool service_brokers_down(struct service *service, struct error *ret_reason);
 
 /* Answers the status server. */
 bool service_on_request(void *service, const char *path, struct status_answer *ret_answer);

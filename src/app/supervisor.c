@@ -44,10 +44,12 @@ void service_on_news(void *context, const struct kafka_report *report)
 	switch (report->news) {
 	case KAFKA_NEWS_BROKERS_DOWN:
 	case KAFKA_NEWS_BROKERS_UP:
+		/* Both clients report it: the supervisor tells the log. */
 		pthread_mutex_lock(&service->kafka.lock);
-		service->kafka.brokers_down = report->news == KAFKA_NEWS_BROKERS_DOWN;
+		error_set(&service->kafka.down, "%s",
+			report->news == KAFKA_NEWS_BROKERS_DOWN ? report->text : "");
 		pthread_mutex_unlock(&service->kafka.lock);
-		break;
+		return;
 	case KAFKA_NEWS_TOPIC_MISSING:
 	case KAFKA_NEWS_ACCESS_DENIED:
 		note_trouble(service, report);
@@ -121,6 +123,21 @@ static void check_topics(struct service *service, int64_t now)
 	service->topics_checked_at = now;
 }
 
+/* Tells the log when no broker can be used, unless it knows the reason, and when one can again. */
+static void tell_brokers(struct service *service)
+{
+	struct error reason;
+	bool down = service_brokers_down(service, &reason);
+	if (strcmp(reason.text, service->down_told.text) == 0)
+		return;
+	if (!down)
+		log_info(service->log, "a Kafka broker can be used again");
+	else if (strcmp(reason.text, service->kafka_complaint.text) != 0)
+		log_error(service->log, "Kafka cannot be used: goes on trying",
+			LOG_TEXT("reason", reason.text));
+	service->down_told = reason;
+}
+
 /* Learns whether Kafka can be used, and tells the gate, and the log each reason once. */
 static void mind_kafka(struct service *service, int64_t now)
 {
@@ -131,7 +148,8 @@ static void mind_kafka(struct service *service, int64_t now)
 		gate_set_kafka_fine(service->gate, fine, now);
 	if (fine && !service->kafka_was_fine)
 		log_info(service->log, "Kafka can be used");
-	if (!fine && strcmp(reason.text, service->kafka_complaint.text) != 0)
+	if (!fine && strcmp(reason.text, service->kafka_complaint.text) != 0 &&
+		strcmp(reason.text, service->down_told.text) != 0)
 		log_warn(service->log, "Kafka cannot be used: the line stops",
 			LOG_TEXT("reason", reason.text));
 	service->kafka_was_fine = fine;
@@ -196,6 +214,7 @@ static void tick(struct service *service)
 	if (service->fatal)
 		return;
 	mind_key(service, now);
+	tell_brokers(service);
 	mind_kafka(service, now);
 	tell_line(service, now);
 }

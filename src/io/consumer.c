@@ -339,8 +339,7 @@ bool consumer_check_topics(struct consumer *consumer, const char *const *topics,
 			return error_set(err, "topic %s may not be used: access denied", topics[i]);
 		case RD_KAFKA_RESP_ERR__TRANSPORT:
 		case RD_KAFKA_RESP_ERR__TIMED_OUT:
-			return error_set(err, "no broker of %s answered within %d ms",
-				consumer->settings->kafka.brokers, timeout_ms);
+			return kafka_link_explain(&consumer->link, err);
 		default:
 			return error_set(err, "topic %s: %s", topics[i], rd_kafka_err2str(code));
 		}

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/mem.h"
@@ -54,6 +55,15 @@ static bool set_text(rd_kafka_conf_t *conf, const char *setting, const char *pro
 	const char *value, struct error *err)
 {
 	return value[0] == '\0' || set(conf, setting, property, value, err);
+}
+
+/* The same for the path of a file, which must be there to be read. */
+static bool set_file(rd_kafka_conf_t *conf, const char *setting, const char *property,
+	const char *path, struct error *err)
+{
+	if (path[0] != '\0' && access(path, R_OK) != 0)
+		return error_system(err, errno, "%s: %s", setting, path);
+	return set_text(conf, setting, property, path, err);
 }
 
 static bool set_int(rd_kafka_conf_t *conf, const char *setting, const char *property, int value,
@@ -130,11 +140,11 @@ static bool set_security(rd_kafka_conf_t *conf, const struct settings *settings,
 	bool oauth = security->oauth_client_secret_file[0] != '\0';
 	return set(conf, "kafka.security.protocol", "security.protocol",
 		       protocols[security->protocol], err) &&
-	       set_text(
+	       set_file(
 		       conf, "kafka.security.ca_file", "ssl.ca.location", security->ca_file, err) &&
-	       set_text(conf, "kafka.security.certificate_file", "ssl.certificate.location",
+	       set_file(conf, "kafka.security.certificate_file", "ssl.certificate.location",
 		       security->certificate_file, err) &&
-	       set_text(conf, "kafka.security.key_file", "ssl.key.location", security->key_file,
+	       set_file(conf, "kafka.security.key_file", "ssl.key.location", security->key_file,
 		       err) &&
 	       set_secret(conf, link, "kafka.security.key_password_file", "ssl.key.password",
 		       security->key_password_file, err) &&
@@ -289,6 +299,31 @@ rd_kafka_conf_t *kafka_conf_new(const struct settings *settings, enum kafka_role
 	return take_pointer(conf);
 }
 
+/* librdkafka's properties that it looks at only now, by the settings that they come from. */
+static const struct {
+	const char *property;
+	const char *what;
+} late_checks[] = {
+	{"ssl.ca.location", "kafka.security.ca_file: holds no certificate that can be read"},
+	{"ssl.certificate.location",
+		"kafka.security.certificate_file: holds no certificate that can be read"},
+	{"ssl.key.location",
+		"kafka.security.key_file: holds no key that can be read, or not that of "
+		"kafka.security.certificate_file, or kafka.security.key_password_file is not its "
+		"password"},
+};
+
+static void explain_refusal(const char *text, struct error *err)
+{
+	for (size_t i = 0; i < array_length(late_checks); i++) {
+		if (strstr(text, late_checks[i].property) != NULL) {
+			error_set(err, "%s", late_checks[i].what);
+			return;
+		}
+	}
+	error_set(err, "kafka: %s", text);
+}
+
 rd_kafka_t *kafka_client_new(rd_kafka_conf_t *conf, enum kafka_role role, struct error *err)
 {
 	char text[512];
@@ -297,7 +332,7 @@ rd_kafka_t *kafka_client_new(rd_kafka_conf_t *conf, enum kafka_role role, struct
 			text, sizeof(text));
 	if (client == NULL) {
 		rd_kafka_conf_destroy(conf);
-		error_set(err, "kafka: %s", text);
+		explain_refusal(text, err);
 	}
 	return client;
 }

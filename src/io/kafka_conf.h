@@ -28,6 +28,7 @@
 #include "base/error.h"
 #include "io/kafka.h"
 #include "io/settings.h"
+#include "kafka_failure.h"
 
 enum kafka_role { KAFKA_CONSUMER, KAFKA_PRODUCER };
 
@@ -40,8 +41,7 @@ struct kafka_link {
 	kafka_report_fn *report;
 	void *context;
 	const char *name; /* "consumer", "producer" */
-	const char *group;
-	const char *user;
+	const struct settings *settings;
 	const char *probe_topic; /* asked about to see whether a broker is there */
 	char *secrets[MAX_SECRETS];
 	size_t secret_count;
@@ -51,6 +51,10 @@ struct kafka_link {
 	struct trouble *troubles;
 	bool suspect; /* a connection was lost: a probe will tell */
 	bool down;    /* no broker answered the last probe, which was reported */
+	struct kafka_refusal refusal;
+	enum kafka_failure failure; /* what is known of why no broker can be used */
+	enum kafka_failure told;    /* what of it was reported */
+	struct error why;
 	int64_t next_probe_ns;
 };
 
@@ -80,6 +84,9 @@ void kafka_link_fine(struct kafka_link *link, const char *topic);
 
 /* A broker answered. */
 void kafka_link_alive(struct kafka_link *link);
+
+/* Writes that no broker can be used, and why, as far as is known. Always returns false. */
+bool kafka_link_explain(struct kafka_link *link, struct error *err);
 
 /* Whether no broker is there, as far as is known. */
 bool kafka_link_down(struct kafka_link *link);

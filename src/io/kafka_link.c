@@ -28,8 +28,7 @@ void kafka_link_init(struct kafka_link *link, const char *name, const struct set
 		.report = report,
 		.context = context,
 		.name = name,
-		.group = settings->kafka.group_id,
-		.user = settings->kafka.security.username,
+		.settings = settings,
 		.probe_topic = probe_topic,
 	};
 	pthread_mutex_init(&link->lock, NULL);
@@ -128,9 +127,9 @@ static void log_written(const rd_kafka_t *client, int level, const char *facilit
 	/* One connection that failed is tried again; what matters of it is reported as news. */
 	if (ours == LOG_LEVEL_ERROR && strcmp(facility, "FAIL") == 0)
 		ours = LOG_LEVEL_WARN;
-	/* Every few seconds, of brokers older than 0.11, as which the mock cluster passes itself
-	 * off. */
-	if (strcmp(facility, "AUTOCREATE") == 0)
+	/* AUTOCREATE: every few seconds, of brokers older than 0.11, as which the mock cluster
+	 * passes itself off. */
+	if (kafka_failure_is_told(facility, text) || strcmp(facility, "AUTOCREATE") == 0)
 		ours = LOG_LEVEL_DEBUG;
 	kafka_link_say(link, KAFKA_NEWS_LOG, ours, "%s: %s: %s", link->name, facility, text);
 }
@@ -143,10 +142,39 @@ static void report_fatal(struct kafka_link *link, rd_kafka_t *client)
 		link->name, rd_kafka_err2name(code), text);
 }
 
-/* Has a probe find out at once whether any broker is there. */
-static void suspect_brokers(struct kafka_link *link)
+/* A broker's certificate, on any thread. Says what OpenSSL says, and notes what is wrong. */
+// NOLINTNEXTLINE(readability-non-const-parameter): librdkafka's type
+static int certificate_seen(rd_kafka_t *client, const char *broker, int32_t id, int *fault,
+	int depth, const char *data, size_t size, char *text, size_t text_size, void *opaque)
 {
+	(void)client, (void)id, (void)depth, (void)data, (void)size;
+	struct kafka_link *link = opaque;
+	if (*fault == 0)
+		return 1;
 	pthread_mutex_lock(&link->lock);
+	link->refusal.fault = *fault;
+	snprintf(link->refusal.broker, sizeof(link->refusal.broker), "%s", broker);
+	pthread_mutex_unlock(&link->lock);
+	snprintf(text, text_size, "not trusted");
+	return 0;
+}
+
+/*
+ * A connection failed: notes why, where that says more than what is known, and has a probe find
+ * out at once whether any broker is there.
+ */
+static void suspect_brokers(struct kafka_link *link, rd_kafka_resp_err_t code, const char *text)
+{
+	struct error why = {0};
+	pthread_mutex_lock(&link->lock);
+	enum kafka_failure failure =
+		kafka_failure_explain(link->settings, code, text, &link->refusal, &why);
+	/* "1/1 brokers are down" says less than what came before it. */
+	if (code != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && failure >= link->failure) {
+		link->failure = failure;
+		strike_secrets(link, why.text);
+		link->why = why;
+	}
 	if (!link->suspect)
 		link->next_probe_ns = 0;
 	link->suspect = true;
@@ -164,8 +192,10 @@ static void error_raised(rd_kafka_t *client, int number, const char *text, void 
 	case RD_KAFKA_RESP_ERR__RESOLVE:
 	case RD_KAFKA_RESP_ERR__SSL:
 	case RD_KAFKA_RESP_ERR__TIMED_OUT:
-		/* One connection less, which the log tells. librdkafka miscounts them: ask. */
-		suspect_brokers(link);
+	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+		/* One connection less. librdkafka miscounts them: ask. */
+		suspect_brokers(link, code, text);
 		break;
 	case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
 	case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -190,6 +220,7 @@ void kafka_link_attach(struct kafka_link *link, rd_kafka_conf_t *conf)
 	rd_kafka_conf_set_opaque(conf, link);
 	rd_kafka_conf_set_log_cb(conf, log_written);
 	rd_kafka_conf_set_error_cb(conf, error_raised);
+	rd_kafka_conf_set_ssl_cert_verify_cb(conf, certificate_seen);
 }
 
 /* Adds a trouble, unless it is known. False where it is, or memory is out. The lock is held. */
@@ -228,9 +259,6 @@ static void begin_trouble(struct kafka_link *link, enum kafka_news news, const c
 	char sentence[ERROR_TEXT_SIZE];
 	if (news == KAFKA_NEWS_TOPIC_MISSING)
 		snprintf(sentence, sizeof(sentence), "%s does not exist", resource);
-	else if (strcmp(kind, "user") == 0)
-		snprintf(sentence, sizeof(sentence), "the brokers refuse the service's login: %s",
-			text);
 	else
 		snprintf(sentence, sizeof(sentence), "%s may not be used: %s", resource, text);
 	pthread_mutex_lock(&link->lock);
@@ -259,17 +287,12 @@ bool kafka_link_trouble(struct kafka_link *link, rd_kafka_resp_err_t code, const
 		begin_trouble(link, KAFKA_NEWS_ACCESS_DENIED, "topic", topic, topic, text, in_use);
 		return true;
 	case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
-		begin_trouble(
-			link, KAFKA_NEWS_ACCESS_DENIED, "group", link->group, NULL, text, true);
+		begin_trouble(link, KAFKA_NEWS_ACCESS_DENIED, "group",
+			link->settings->kafka.group_id, NULL, text, true);
 		return true;
 	case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
 	case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
 		begin_trouble(link, KAFKA_NEWS_ACCESS_DENIED, "cluster", "", NULL, text, true);
-		return true;
-	case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-	case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
-		begin_trouble(
-			link, KAFKA_NEWS_ACCESS_DENIED, "user", link->user, NULL, text, false);
 		return true;
 	default:
 		return false;
@@ -307,10 +330,12 @@ void kafka_link_alive(struct kafka_link *link)
 {
 	pthread_mutex_lock(&link->lock);
 	link->suspect = false;
+	link->failure = link->told = KAFKA_FAILURE_NONE;
+	link->why.text[0] = '\0';
 	if (link->down) {
 		link->down = false;
 		kafka_link_say(link, KAFKA_NEWS_BROKERS_UP, LOG_LEVEL_INFO,
-			"the %s reaches a broker again", link->name);
+			"a Kafka broker can be used again");
 	}
 	struct trouble *trouble = NULL;
 	struct trouble *next = NULL;
@@ -321,13 +346,32 @@ void kafka_link_alive(struct kafka_link *link)
 	pthread_mutex_unlock(&link->lock);
 }
 
+/* The lock is held. */
+static void explain(const struct kafka_link *link, struct error *ret_sentence)
+{
+	error_set(ret_sentence, "no broker of %s can be used: %s", link->settings->kafka.brokers,
+		link->why.text[0] == '\0' ? "none answers" : link->why.text);
+}
+
+bool kafka_link_explain(struct kafka_link *link, struct error *err)
+{
+	pthread_mutex_lock(&link->lock);
+	explain(link, err);
+	pthread_mutex_unlock(&link->lock);
+	return false;
+}
+
+/* No broker answers: reported once, and again where more is known of why. */
 static void went_down(struct kafka_link *link)
 {
 	pthread_mutex_lock(&link->lock);
-	if (link->suspect && !link->down) {
+	bool more = link->failure > KAFKA_FAILURE_CONNECTION && link->failure > link->told;
+	if (link->suspect && (!link->down || more)) {
+		struct error sentence;
+		explain(link, &sentence);
 		link->down = true;
-		kafka_link_say(link, KAFKA_NEWS_BROKERS_DOWN, LOG_LEVEL_ERROR,
-			"the %s reaches no broker, and goes on trying", link->name);
+		link->told = link->failure;
+		kafka_link_say(link, KAFKA_NEWS_BROKERS_DOWN, LOG_LEVEL_ERROR, "%s", sentence.text);
 	}
 	pthread_mutex_unlock(&link->lock);
 }

@@ -1,5 +1,6 @@
 """A real Apache Kafka broker on loopback, from the jars that Maven brings; and librdkafka's mock of one."""
 
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -10,6 +11,7 @@ from typing import Optional
 
 from .paths import BUILD, MOCK_CLUSTER, PROJECT
 from .process import Process, free_port
+from .tls import Certificate
 from .waiting import wait_for
 
 _POM = PROJECT / "tests" / "integration" / "kafka" / "pom.xml"
@@ -20,8 +22,8 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{secure_listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{secure_listeners}
 controller.listener.names=CONTROLLER
 log.dirs={directory}/log
 auto.create.topics.enable=false
@@ -40,6 +42,31 @@ num.io.threads=4
 log.cleaner.enable=false
 """
 
+# Two more listeners: one where clients log in with a password, one where they show a certificate.
+_SECURE_LISTENERS = ",SASL_SSL://127.0.0.1:{sasl_port},SSL://127.0.0.1:{ssl_port}"
+_SECURE_PROPERTIES = """\
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
+ssl.keystore.type=PEM
+ssl.keystore.location={directory}/keystore.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={ca_file}
+sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+  user_{user}="{password}";
+listener.name.ssl.ssl.client.auth=required
+"""
+
+
+@dataclasses.dataclass
+class Security:
+    """What a broker that also has encrypted listeners is made with."""
+
+    certificate: Certificate
+    ca_file: pathlib.Path  # who vouches for the clients' certificates
+    user: str
+    password: str
+
 
 def kafka_jars() -> pathlib.Path:
     """The directory with the broker's jars; Maven is asked once for each version of the pom."""
@@ -57,16 +84,20 @@ def kafka_jars() -> pathlib.Path:
 
 
 class KafkaBroker:
-    """One broker that is its own controller. Its data outlives kill() and restart(), not end()."""
+    """
+    One broker that is its own controller. Its data outlives kill() and restart(), not end(). With `security`
+    it also listens at sasl_port, where clients log in by SCRAM-SHA-512 or PLAIN, and at ssl_port, where they
+    show a certificate.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, security: Optional[Security] = None) -> None:
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="care360-kafka-"))
         self._jars = kafka_jars()
-        self.port = free_port()
+        self._security = security
+        self.port, self.sasl_port, self.ssl_port = free_port(), free_port(), free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._properties = self._directory / "server.properties"
-        self._properties.write_text(_PROPERTIES.format(
-            port=self.port, controller_port=free_port(), directory=self._directory))
+        self._properties.write_text(self._property_text())
         self._process: Optional[Process] = None
         self._format()
 
@@ -102,10 +133,24 @@ class KafkaBroker:
         self.kill()
         shutil.rmtree(self._directory, ignore_errors=True)
 
+    def _property_text(self) -> str:
+        ports = {"port": self.port, "controller_port": free_port(), "sasl_port": self.sasl_port, "ssl_port": self.ssl_port}
+        security = self._security
+        if not security:
+            return _PROPERTIES.format(directory=self._directory, secure_listeners="", **ports)
+        pair = security.certificate
+        (self._directory / "keystore.pem").write_text(pair.key.read_text() + pair.certificate.read_text())
+        properties = _PROPERTIES + _SECURE_PROPERTIES
+        return properties.format(directory=self._directory, secure_listeners=_SECURE_LISTENERS.format(**ports),
+                                 ca_file=security.ca_file, user=security.user, password=security.password, **ports)
+
     def _format(self) -> None:
         cluster = "Y2FyZTM2MC1sb29rdXAtdA"  # any 16 bytes in base64
-        subprocess.run(self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._properties),
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        security = self._security
+        login = ["--add-scram", f"SCRAM-SHA-512=[name={security.user},password={security.password}]"] if security else []
+        done = subprocess.run(self._java("kafka.tools.StorageTool", "format", "-t", cluster, "-c", self._properties, *login),
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0, done.stdout[-2000:]
 
     def _java(self, main_class: str, *arguments: object) -> list:
         # One collector thread and the quick compiler: the cores are for the service under test.

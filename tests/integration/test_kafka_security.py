@@ -1,0 +1,137 @@
+"""Encrypted brokers: logging in works, and what is wrong with it is said once, in words."""
+
+import pathlib
+from typing import Any, Dict
+
+import confluent_kafka
+import pytest
+
+from harness.broker import KafkaBroker, Security
+from harness.records import Topics
+from harness.requests import small
+from harness.scene import Scene
+from harness.tls import Authority
+from harness.waiting import stays_so, wait_for
+
+USER, PASSWORD, WRONG = "ada", "right-word-7", "wrong-word-8"
+SCRAM_IS_RIGHT = 0x020601FF  # before librdkafka 2.6.1 SCRAM has a nonce too many, which Kafka 4 refuses
+
+
+class Secured:
+    """A broker with encrypted listeners, and what clients need to reach it."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        self.directory = directory
+        authority = Authority(directory / "authority")
+        self.stranger = Authority(directory / "stranger").ca_file
+        self.client = authority.certificate("client", password="key-word-9")
+        self.ca_file = authority.ca_file
+        self.broker = KafkaBroker(Security(
+            authority.certificate("broker", "IP:127.0.0.1"), authority.ca_file, USER, PASSWORD)).start()
+        self.topics = Topics(self.broker.bootstrap)
+
+    def end(self) -> None:
+        self.topics.end()
+        self.broker.end()
+
+    def file(self, text: str) -> str:
+        path = self.directory / f"{text}.secret"
+        path.write_text(text + "\n")
+        return str(path)
+
+    def login(self, mechanism: str, password: str = PASSWORD, host: str = "127.0.0.1", ca_file: Any = None) -> Dict[str, Any]:
+        return {"kafka.brokers": f"{host}:{self.broker.sasl_port}", "kafka.security.protocol": "sasl_ssl",
+                "kafka.security.ca_file": str(ca_file or self.ca_file), "kafka.security.sasl_mechanism": mechanism,
+                "kafka.security.username": USER, "kafka.security.password_file": self.file(password),
+                "kafka.client.broker_address_family": "v4"}
+
+    def certificate(self) -> Dict[str, Any]:
+        return {"kafka.brokers": f"127.0.0.1:{self.broker.ssl_port}", "kafka.security.protocol": "ssl",
+                "kafka.security.ca_file": str(self.ca_file), "kafka.security.certificate_file": str(self.client.certificate),
+                "kafka.security.key_file": str(self.client.key), "kafka.security.key_password_file": self.file("key-word-9")}
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory):
+    secured = Secured(tmp_path_factory.mktemp("secured"))
+    yield secured
+    secured.end()
+
+
+@pytest.fixture
+def scene_with(secured, make_scene):
+    return lambda settings: make_scene(topics=secured.topics, **settings)
+
+
+def expect_all_answered(scene: Scene) -> None:
+    scene.put(small(500))
+    service = scene.service()
+    scene.wait_worked_off()
+    scene.check().expect_exactly_once()
+    assert service.terminate() == 0
+    assert complaints(service) == []
+
+
+def complaints(service) -> list:
+    """Its log lines that are worse than information."""
+    return [line for line in service.log_lines() if line["level"] in ("warn", "error")]
+
+
+def test_a_password_over_tls_lets_it_in(secured, scene_with):
+    expect_all_answered(scene_with(secured.login("PLAIN")))
+
+
+def test_scram_over_tls_lets_it_in_or_says_that_the_library_is_too_old(secured, scene_with):
+    scene = scene_with(secured.login("SCRAM-SHA-512"))
+    if confluent_kafka.libversion()[1] >= SCRAM_IS_RIGHT:
+        expect_all_answered(scene)
+    else:
+        scene.service(ready=False).wait_not_ready("Kafka 4 takes SCRAM from librdkafka 2.6.1 on")
+
+
+def test_a_certificate_of_its_own_lets_it_in(secured, scene_with):
+    expect_all_answered(scene_with(secured.certificate()))
+
+
+@pytest.mark.parametrize("change, reason", [
+    ({"mechanism": "SCRAM-SHA-512", "password": WRONG}, "the login as ada is refused"),
+    ({"mechanism": "PLAIN", "password": WRONG}, "the login as ada is refused"),
+    ({"mechanism": "PLAIN", "ca_file": "stranger"}, "is signed by no authority in"),
+    ({"mechanism": "PLAIN", "host": "localhost"}, "is for another name"),
+], ids=["wrong password", "wrong password without a challenge", "unknown authority", "wrong host name"])
+def test_what_keeps_it_out_is_said_once(secured, scene_with, change, reason):
+    if "ca_file" in change:
+        change = {**change, "ca_file": secured.stranger}
+    scene = scene_with(secured.login(**change))
+    scene.put(small(10))
+    service = scene.service(ready=False)
+    line = service.wait_not_ready(reason)
+    assert line.startswith("stopped: kafka: no broker of ") and "error:" not in line
+
+    def told() -> list:
+        # That nothing answers may come first, where the broker takes its time.
+        return [complaint for complaint in complaints(service) if "none answers" not in str(complaint)]
+
+    wait_for(told, "the log says why")
+    stays_so(lambda: service.running() and len(told()) == 1, "one line, and it goes on trying", 2)
+    assert reason in told()[0]["reason"]
+    assert WRONG not in service.stderr and PASSWORD not in service.stderr
+    assert sum(scene.topics.committed(scene.group, scene.requests_topic).values()) == scene.result_count() == 0
+    assert service.terminate() == 0
+
+
+@pytest.mark.parametrize("setting, holds, reason", [
+    ("ca_file", None, "kafka.security.ca_file: {path}: No such file or directory"),
+    ("ca_file", "x", "kafka.security.ca_file: holds no certificate that can be read"),
+    ("certificate_file", "x", "kafka.security.certificate_file: holds no certificate that can be read"),
+    ("key_file", "x", "kafka.security.key_file: holds no key that can be read"),
+    ("key_password_file", "x", "kafka.security.key_password_file is not its password"),
+])
+def test_files_that_do_not_do_are_named_by_their_setting(secured, scene_with, tmp_path, setting, holds, reason):
+    path = tmp_path / "a-file"
+    if holds:
+        path.write_text(holds)
+    service = scene_with({**secured.certificate(), f"kafka.security.{setting}": str(path)}).service(ready=False)
+    assert service.wait() == 1
+    said = complaints(service)
+    assert len(said) == 1 and reason.format(path=path) in said[0]["reason"], said
