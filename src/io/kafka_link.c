@@ -9,7 +9,9 @@
 #include "base/mem.h"
 #include "kafka_conf.h"
 
-#define PROBE_TIMEOUT_MS 150
+/* A broker answers one request of a connection after the other: a fetch that waits for records
+ * (fetch.wait.max.ms, 500) may be before the probe. */
+#define PROBE_TIMEOUT_MS 700
 #define PROBE_INTERVAL   (1 * NS_PER_S)
 
 /* Something that is missing or denied, and was reported. */
