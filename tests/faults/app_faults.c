@@ -198,7 +198,7 @@ struct to_serve {
 static bool serve(void *context, struct error *err)
 {
 	const struct to_serve *with = context;
-	struct service *service = service_new(with->settings, with->log, err);
+	struct service *service = service_new(with->settings, &sources, with->log, err);
 	faults_over();
 	service_free(service);
 	return service != NULL;

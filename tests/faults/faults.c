@@ -131,9 +131,8 @@ void *__wrap_reallocarray(void *old, size_t count, size_t size)
 	return __wrap_realloc(old, count * size);
 }
 
-char *__wrap_strndup(const char *text, size_t most)
+static char *copy_text(const char *text, size_t length)
 {
-	size_t length = strnlen(text, most);
 	char *copy = __wrap_malloc(length + 1);
 	if (copy == NULL)
 		return NULL;
@@ -142,9 +141,14 @@ char *__wrap_strndup(const char *text, size_t most)
 	return copy;
 }
 
+char *__wrap_strndup(const char *text, size_t most)
+{
+	return copy_text(text, strnlen(text, most));
+}
+
 char *__wrap_strdup(const char *text)
 {
-	return __wrap_strndup(text, SIZE_MAX);
+	return copy_text(text, strlen(text));
 }
 
 void __wrap_free(void *pointer)

@@ -67,7 +67,6 @@ static void forget_ends(struct line *line)
 
 void line_new_limits(struct world *world)
 {
-	forget_ends(&world->line);
 	world->line.tokens = 1;
 	world->line.filled_at = world->now;
 }

@@ -223,9 +223,11 @@ static void drain_cut(struct world *world, unsigned worker, struct assignment *a
 
 static void new_limits(struct world *world)
 {
+	unsigned before = world->plan.gate.in_flight;
 	world->plan.gate.in_flight = (unsigned)(1 + dice(&world->random, 16));
 	gate_set_options(world->gate, &world->plan.gate, world->now);
-	line_new_limits(world);
+	if (world->plan.gate.in_flight != before)
+		line_new_limits(world);
 	tell(world, "in_flight is %u now", world->plan.gate.in_flight);
 }
 

@@ -624,8 +624,12 @@ static void the_same_options_again_forget_nothing(void **state)
 	open_porch(&porch);
 	struct gate_state state_before;
 	struct gate_state state_after;
-	ends(&porch, 0, goes(&porch, 0), SIGN_REFUSED);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 200; i++) {
+		porch.now += 2 * NS_PER_S;
+		ends(&porch, 0, goes(&porch, 0), i % 2 == 0 ? SIGN_REFUSED : SIGN_DOCUMENTED);
+	}
+	porch.now += WINDOW;
+	for (int i = 0; i < 3; i++, porch.now += 2 * NS_PER_S)
 		ends(&porch, 0, goes(&porch, 0), SIGN_FAILED);
 	gate_state(porch.gate, porch.now, &state_before);
 	assert_true(state_before.in_flight_limit < 10);
