@@ -1,10 +1,10 @@
 /*
  * The flow: the brain of one worker. It decides what is asked of the API, when, and what becomes of
- *it.
+ * it.
  *
  * Events go in; the flow parses them, keeps the order of their lanes, merges look-ups that wait for
- *the same customer, retries, and takes leave of the gate. Its worker does what it says, over and
- *over:
+ * the same customer, retries, and takes leave of the gate. Its worker does what it says, over and
+ * over:
  *
  *	flow_add(flow, event)                          for each event that came
  *	flow_reply(flow, lookup, reply, now)           for each reply that came
@@ -13,11 +13,11 @@
  *	sleep until action.until
  *
  * A lane is what keeps its order (lookup.ordering): the events of one key, of one partition, or one
- *event alone. Look-ups of one lane are under way side by side; their results come out in the order
- *of the requests.
+ * event alone. Look-ups of one lane are under way side by side; their results come out in the order
+ * of the requests.
  *
  * No thread, socket or clock: time is what the caller says, in nanoseconds of the monotonic clock.
- *An event is the flow's from flow_add() until FLOW_PUBLISH or a list of dropped ones hands it out.
+ * An event is the flow's from flow_add() until FLOW_PUBLISH or a list of dropped ones hands it out.
  * One thread at a time may use a flow; several flows share a gate.
  */
 #ifndef CORE_FLOW_H

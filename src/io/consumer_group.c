@@ -147,8 +147,6 @@ static void commit_answered(rd_kafka_t *client, rd_kafka_resp_err_t code,
 		note_committed(answer->consumer, offsets);
 }
 
-/* Commits `offsets`, or all that is stored where it is NULL, and waits for the answer for a while.
- */
 /* When to wait no longer for the answer to a commit. Closing leaves less time, though not none. */
 static int64_t commit_deadline(const struct consumer *consumer)
 {
