@@ -11,9 +11,9 @@
  * named by topic, partition and offset.
  *
  * A thread of the log's own writes, so that nobody else ever waits for a pipe that is full or a
- *disk that is slow: while too much waits to be written, lines are dropped and counted, and the log
- *says how many are missing once it can. Of lines that are alike, only so many are written in 10 s;
- *the rest is told as "17 more like this in 10 s". At debug all are written.
+ * disk that is slow: while too much waits to be written, lines are dropped and counted, and the log
+ * says how many are missing once it can. Of lines that are alike, only so many are written in 10 s;
+ * the rest is told as "17 more like this in 10 s". At debug all are written.
  *
  * Every function but log_new() and log_free() is safe from any thread; a line is written whole.
  */

@@ -2,12 +2,13 @@
  * Control: the interface under /_sim/ by which tests change and question the simulator as it runs.
  *
  *	GET    /_sim/settings   the settings in effect, without the key
- *	PUT    /_sim/settings   changes what the JSON object names (settings.h); all of it or
- *nothing DELETE /_sim/faults     no faults any more GET    /_sim/stats      what was counted; also
- *writes the record that is still held DELETE /_sim/stats      counts from nothing again
+ *	PUT    /_sim/settings   changes what the JSON object names (settings.h), all or nothing
+ *	DELETE /_sim/faults     no faults any more
+ *	GET    /_sim/stats      what was counted; also writes the record that is still held
+ *	DELETE /_sim/stats      counts from nothing again
  *
- * Every reply is JSON: 200 with the state after the change, or 400, 404 and 405 with {"error":
- *TEXT}. It takes no key, so the simulator must not be reachable by strangers.
+ * Every reply is JSON: 200 with the state after the change, or 400, 404 and 405 with
+ * {"error": TEXT}. It takes no key, so the simulator must not be reachable by strangers.
  */
 #ifndef SIM_CONTROL_H
 #define SIM_CONTROL_H
