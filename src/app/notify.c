@@ -15,7 +15,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-#define SEND_TIMEOUT_MS 500 /* how long a manager that takes nothing is waited for */
+#define SEND_TIMEOUT_US INT64_C(500000) /* how long a manager that takes nothing is waited for */
 #define STATUS_EVERY_NS NS_PER_S
 
 struct notify {
@@ -65,7 +65,7 @@ struct notify *notify_new(struct error *err)
 		error_memory(err);
 		return NULL;
 	}
-	struct timeval limit = {.tv_usec = SEND_TIMEOUT_MS * 1000};
+	struct timeval limit = {.tv_usec = SEND_TIMEOUT_US};
 	notify->descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (notify->descriptor < 0) {
 		error_system(err, errno, "NOTIFY_SOCKET cannot be used");

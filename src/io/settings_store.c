@@ -146,8 +146,9 @@ static void show_controls(struct buffer *text)
 			text->data[i] = '?';
 }
 
-static void add_finding(struct settings_store *store, bool warning, struct setting_place place,
-	const char *name, const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void add_finding(struct settings_store *store,
+	bool warning, struct setting_place place, const char *name, const char *format,
+	va_list args)
 {
 	CLEANUP(buffer_fini) struct buffer text = {0};
 	char sentence[ERROR_TEXT_SIZE];

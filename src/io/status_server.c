@@ -15,7 +15,7 @@
 #define MAX_CONNECTIONS   64
 #define TIMEOUT_SECONDS   10
 #define REQUEST_BYTES_MAX 16384
-#define ANSWER_BYTES_MAX  (1024 * 1024) /* of an answer to status_ask() */
+#define ANSWER_BYTES_MAX  1048576 /* of an answer to status_ask() */
 
 struct status_server {
 	struct MHD_Daemon *daemon;
