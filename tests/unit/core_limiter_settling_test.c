@@ -104,8 +104,9 @@ static void live(struct scene *scene, const struct api *api)
 	*scene = (struct scene){.api = *api, .random = {.state = 1}};
 	limiter_init(&scene->limiter, UNDER_WAY_MAX, 0, true, 0);
 	for (; scene->now < SETTLE_NS + MEASURE_NS; scene->now += STEP_NS) {
-		bool offered = scene->now >= SETTLE_NS / 2 || api->offered <= 0 ||
-			       scene->last_start < api->offered * (double)scene->now / NS_PER_S;
+		bool offered =
+			scene->now >= SETTLE_NS / 2 || api->offered <= 0 ||
+			(double)scene->last_start < api->offered * (double)scene->now / NS_PER_S;
 		if (scene->now == SETTLE_NS / 2 && api->later_per_second > 0)
 			scene->api.per_second = api->later_per_second;
 		while (scene->under_way > 0 && scene->calls[scene->first].ends_at <= scene->now)
