@@ -26,8 +26,12 @@
 enum reply_transport {
 	REPLY_HTTP,          /* a whole reply came: status and body count */
 	REPLY_TIMEOUT,       /* nothing, or not all, in time */
+	REPLY_UNRESOLVED,    /* no address for the API's name */
 	REPLY_CONNECT,       /* no connection, or it was cut or reset */
-	REPLY_TLS,           /* no secure connection */
+	REPLY_TLS,           /* no secure connection, for another reason than these: */
+	REPLY_TLS_TIME,      /* the certificate is past its time, or before it */
+	REPLY_TLS_NAME,      /* the certificate is for another host */
+	REPLY_TLS_ISSUER,    /* the certificate is of an authority that is not trusted */
 	REPLY_BODY_TOO_LONG, /* a reply with more than REPLY_BODY_MAX bytes of body */
 	REPLY_OTHER,         /* not HTTP, a broken transfer, header flood ... */
 };

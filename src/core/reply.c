@@ -45,8 +45,12 @@ struct fate {
 /* Where no whole reply came. */
 static const struct fate transports[] = {
 	[REPLY_TIMEOUT] = UNAVAILABLE(RETRY_TIMEOUT),
+	[REPLY_UNRESOLVED] = UNAVAILABLE(RETRY_CONNECT),
 	[REPLY_CONNECT] = UNAVAILABLE(RETRY_CONNECT),
 	[REPLY_TLS] = UNAVAILABLE(RETRY_TLS),
+	[REPLY_TLS_TIME] = UNAVAILABLE(RETRY_TLS),
+	[REPLY_TLS_NAME] = UNAVAILABLE(RETRY_TLS),
+	[REPLY_TLS_ISSUER] = UNAVAILABLE(RETRY_TLS),
 	[REPLY_OTHER] = UNAVAILABLE(RETRY_OTHER),
 };
 
@@ -166,8 +170,12 @@ void reply_classify(
 	struct json_value body = {0};
 	switch (reply->transport) {
 	case REPLY_TIMEOUT:
+	case REPLY_UNRESOLVED:
 	case REPLY_CONNECT:
 	case REPLY_TLS:
+	case REPLY_TLS_TIME:
+	case REPLY_TLS_NAME:
+	case REPLY_TLS_ISSUER:
 	case REPLY_OTHER:
 		apply(&verdict, &transports[reply->transport]);
 		*ret_verdict = verdict;
@@ -198,8 +206,12 @@ void reply_describe(const struct reply *reply, char *text, size_t size)
 {
 	static const char *const without_reply[] = {
 		[REPLY_TIMEOUT] = "no reply in time",
+		[REPLY_UNRESOLVED] = "its host name has no address",
 		[REPLY_CONNECT] = "no connection, or it was cut",
 		[REPLY_TLS] = "no secure connection",
+		[REPLY_TLS_TIME] = "its certificate has expired or is not valid yet",
+		[REPLY_TLS_NAME] = "its certificate is for another host name",
+		[REPLY_TLS_ISSUER] = "its certificate is of an authority that is not trusted",
 		[REPLY_BODY_TOO_LONG] = "a reply that is too long",
 		[REPLY_OTHER] = "no valid HTTP reply",
 	};

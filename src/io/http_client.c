@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "http_client_poll.h"
 #include "http_client_request.h"
+#include "http_client_shard.h"
 #include "http_client_transfer.h"
 
 #define KEY_MAX        4096
@@ -28,18 +29,6 @@
 #define OVERDUE_NS       (1 * NS_PER_S)
 #define OVERDUE_CHECK_NS (1 * NS_PER_S)
 
-/*
- * A share of the transfers, on a multi handle of its own. libcurl walks a list of a host's
- * connections to find an idle one, for every request: short lists keep that cheap however many are
- * in flight.
- */
-struct shard {
-	CURLM *multi;
-	int under_way;
-};
-
-#define SHARD_SIZE 64
-
 struct http_client {
 	struct transfer_setup setup;
 	char *base_url;
@@ -48,14 +37,15 @@ struct http_client {
 	int connect_timeout_ms;
 	int timeout_ms;
 	struct http_headers *headers; /* with the present key */
-	struct shard *shards;
-	int shard_count;
-	int shard_size;
+	struct shards shards;
 	struct transfer **all; /* every transfer there is */
 	size_t count;
 	size_t capacity;
 	size_t under_way;
 	int64_t check_ns; /* when to look for overdue transfers */
+	/* Since the last reply something failed that a new look at the API's address, or at the
+	 * authorities to trust, may mend. */
+	bool api_doubted;
 	struct transfer *idle;
 	struct transfer *ended; /* oldest first */
 	struct transfer *ended_last;
@@ -167,36 +157,6 @@ static bool make_share(struct http_client *client, struct error *err)
 	return ok || error_set(err, "libcurl cannot share sessions");
 }
 
-static bool make_shard(struct http_client *client, struct shard *shard, struct error *err)
-{
-	shard->multi = curl_multi_init();
-	if (!shard->multi)
-		return error_memory(err);
-	long size = client->shard_size;
-	bool ok = curl_multi_setopt(shard->multi, CURLMOPT_MAXCONNECTS, size) == CURLM_OK &&
-		  curl_multi_setopt(shard->multi, CURLMOPT_PIPELINING,
-			  client->setup.http2 ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING) == CURLM_OK;
-	if (!ok)
-		return error_set(err, "libcurl lacks an option");
-	return http_poll_attach(client->setup.poll, shard->multi, err);
-}
-
-/* HTTP/2 puts many requests on one connection, and so wants them on one multi handle. */
-static bool make_shards(struct http_client *client, int max_connections, struct error *err)
-{
-	bool one = client->setup.http2 || max_connections <= SHARD_SIZE;
-	client->shard_count = one ? 1 : (max_connections + SHARD_SIZE - 1) / SHARD_SIZE;
-	client->shard_size = one ? max_connections : SHARD_SIZE;
-	client->shards = mem_new_array(struct shard, (size_t)client->shard_count);
-	if (!client->shards)
-		return error_memory(err);
-	for (int i = 0; i < client->shard_count; i++) {
-		if (!make_shard(client, &client->shards[i], err))
-			return false;
-	}
-	return true;
-}
-
 static bool set_up(
 	struct http_client *client, const struct http_client_options *options, struct error *err)
 {
@@ -204,7 +164,8 @@ static bool set_up(
 		return false;
 	client->setup.poll = http_poll_new(err);
 	if (!client->setup.poll || !make_share(client, err) ||
-		!make_shards(client, options->max_connections, err))
+		!shards_init(&client->shards, client->setup.poll, options->max_connections,
+			client->setup.http2, err))
 		return false;
 	client->headers = http_headers_new((struct bytes){0});
 	return client->headers || error_memory(err);
@@ -235,13 +196,11 @@ void http_client_free(struct http_client *client)
 				client->all[i]->shard->multi, client->all[i]->easy);
 		transfer_free(client->all[i]);
 	}
-	for (int i = 0; client->shards && i < client->shard_count; i++)
-		curl_multi_cleanup(client->shards[i].multi);
+	shards_fini(&client->shards);
 	curl_share_cleanup(client->setup.share);
 	http_poll_free(client->setup.poll);
 	http_headers_release(client->headers);
 	free(client->all);
-	free(client->shards);
 	free(client->base_url);
 	free(client->ca_file);
 	free(client->proxy);
@@ -288,19 +247,6 @@ static struct transfer *idle_transfer(struct http_client *client)
 	return transfer;
 }
 
-/* The first shard with room, so that few in flight keep few connections warm; else the emptiest. */
-static struct shard *pick_shard(const struct http_client *client)
-{
-	struct shard *best = &client->shards[0];
-	for (int i = 0; i < client->shard_count; i++) {
-		if (client->shards[i].under_way < client->shard_size)
-			return &client->shards[i];
-		if (client->shards[i].under_way < best->under_way)
-			best = &client->shards[i];
-	}
-	return best;
-}
-
 void http_client_describe(
 	const struct http_client *client, const struct http_request *request, struct buffer *text)
 {
@@ -320,14 +266,18 @@ bool http_client_start(struct http_client *client, const struct http_request *re
 	struct error *err)
 {
 	struct transfer *transfer = idle_transfer(client);
-	int timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : client->timeout_ms;
+	const struct transfer_limits limits = {
+		.connect_timeout_ms = client->connect_timeout_ms,
+		.timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : client->timeout_ms,
+		.api_doubted = client->api_doubted,
+	};
 	if (!transfer || !transfer_prepare(transfer, request, bytes_of_text(client->base_url),
-				 client->headers, client->connect_timeout_ms, timeout_ms))
+				 client->headers, &limits))
 		return error_memory(err);
-	struct shard *shard = pick_shard(client);
+	struct shard *shard = shards_pick(&client->shards);
 	transfer->tag = tag;
 	transfer->started_ns = clock_monotonic_ns();
-	transfer->overdue_ns = transfer->started_ns + timeout_ms * NS_PER_MS + OVERDUE_NS;
+	transfer->overdue_ns = transfer->started_ns + limits.timeout_ms * NS_PER_MS + OVERDUE_NS;
 	if (curl_multi_add_handle(shard->multi, transfer->easy) != CURLM_OK) {
 		http_headers_release(take_pointer(transfer->headers));
 		return error_memory(err);
@@ -340,15 +290,37 @@ bool http_client_start(struct http_client *client, const struct http_request *re
 	return true;
 }
 
+/* Draws conclusions about connections and addresses from how a transfer ended. */
+static void learn(struct http_client *client, struct shard *shard, const struct transfer *transfer,
+	int64_t now)
+{
+	switch (transfer->transport) {
+	case REPLY_HTTP:
+	case REPLY_BODY_TOO_LONG:
+		shard->heard_ns = now;
+		client->api_doubted = false;
+		break;
+	case REPLY_TIMEOUT:
+		shards_note_timeout(&client->shards, shard, transfer->started_ns);
+		client->api_doubted = true;
+		break;
+	default:
+		client->api_doubted = true;
+		break;
+	}
+}
+
 /* Puts a transfer that ended behind those that ended before. */
 static void note_end(
 	struct http_client *client, struct transfer *transfer, CURLcode result, int64_t now)
 {
-	curl_multi_remove_handle(transfer->shard->multi, transfer->easy);
-	transfer->shard->under_way--;
+	struct shard *shard = transfer->shard;
+	curl_multi_remove_handle(shard->multi, transfer->easy);
+	shard->under_way--;
 	client->under_way--;
 	transfer->shard = NULL;
 	transfer_finish(transfer, result, now);
+	learn(client, shard, transfer, now);
 	transfer->next = NULL;
 	if (client->ended)
 		client->ended_last->next = transfer;
@@ -373,8 +345,11 @@ static void collect_shard(struct http_client *client, CURLM *multi, int64_t now)
 
 static void collect(struct http_client *client, int64_t now)
 {
-	for (int i = 0; i < client->shard_count; i++)
-		collect_shard(client, client->shards[i].multi, now);
+	for (int i = 0; i < client->shards.count; i++) {
+		struct shard *shard = &client->shards.list[i];
+		collect_shard(client, shard->multi, now);
+		shards_renew(&client->shards, shard);
+	}
 }
 
 /* Ends what libcurl has lost, so that every look-up is answered. */

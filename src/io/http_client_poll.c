@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -23,6 +25,7 @@ struct slot {
 				void */
 	uint32_t events;     /* what a socket that is not sticky is registered for */
 	struct loop *loop;   /* whose socket it is, as libcurl last said */
+	in_port_t port;      /* of our end, in network byte order; 0: not sticky */
 	unsigned char want;  /* what libcurl waits for */
 	unsigned char ready; /* what came and was not delivered */
 	bool sticky;         /* opened through us, so that its end is seen: registered once */
@@ -165,6 +168,14 @@ static void slot_follow(struct http_poll *poll, int fd)
 	}
 }
 
+/* The port of our end of a socket. IPv4 and IPv6 have it in the same place. */
+static in_port_t local_port_of(int fd)
+{
+	struct sockaddr_in6 address = {0};
+	socklen_t length = sizeof(address);
+	return getsockname(fd, (struct sockaddr *)&address, &length) == 0 ? address.sin6_port : 0;
+}
+
 /* libcurl says what it waits for. */
 static int on_want(CURL *easy, curl_socket_t fd, int what, void *context, void *unused)
 {
@@ -176,10 +187,12 @@ static int on_want(CURL *easy, curl_socket_t fd, int what, void *context, void *
 		return 0;
 	slot->loop = loop;
 	slot->want = what == CURL_POLL_REMOVE ? 0 : (unsigned char)what;
-	if (!slot->sticky)
+	if (!slot->sticky) {
 		slot_follow(loop->poll, fd);
-	else if (!slot->registered && slot->want)
+	} else if (!slot->registered && slot->want) {
+		slot->port = local_port_of(fd);
 		slot_register(loop->poll, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+	}
 	slot_queue(loop->poll, fd);
 	return 0;
 }
@@ -239,6 +252,18 @@ bool http_poll_attach(struct http_poll *poll, CURLM *multi, struct error *err)
 	return ok || error_set(err, "libcurl lacks the multi-socket interface");
 }
 
+void http_poll_detach(struct http_poll *poll, const CURLM *multi)
+{
+	struct loop *loop;
+	struct loop *next;
+	LL_FOREACH_SAFE (poll->loops, loop, next) {
+		if (loop->multi != multi)
+			continue;
+		LL_DELETE(poll->loops, loop);
+		free(loop);
+	}
+}
+
 bool http_poll_adopt(struct http_poll *poll, CURL *easy)
 {
 	return curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open) == CURLE_OK &&
@@ -293,6 +318,32 @@ static void deliver_queue(struct http_poll *poll)
 		poll->slots[fd].queued = false;
 		deliver(poll, fd);
 	}
+}
+
+/* Shuts a socket down and drops what it had to read: what comes from now on, the kernel refuses. */
+static void silence(int fd)
+{
+	char dropped[4096];
+	shutdown(fd, SHUT_RDWR);
+	while (recv(fd, dropped, sizeof(dropped), MSG_DONTWAIT) > 0)
+		;
+}
+
+bool http_poll_spoil(struct http_poll *poll, int local_port)
+{
+	bool spoilt = false;
+	char first = 0;
+	in_port_t port = htons((in_port_t)local_port);
+	/* Connections to several addresses may have the same port. */
+	for (int fd = 0; fd < poll->slot_count; fd++) {
+		const struct slot *slot = &poll->slots[fd];
+		if (slot->port != port || !slot->sticky || slot->want ||
+			recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+			continue;
+		silence(fd);
+		spoilt = true;
+	}
+	return spoilt;
 }
 
 void http_poll_run_timers(struct http_poll *poll)

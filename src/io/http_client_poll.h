@@ -29,9 +29,20 @@ void http_poll_free(struct http_poll *poll);
 /* Lets the sockets and timers of a multi handle be served by the poll. */
 bool http_poll_attach(struct http_poll *poll, CURLM *multi, struct error *err);
 
+/* Forgets a multi handle that was attached, now that it is closed. */
+void http_poll_detach(struct http_poll *poll, const CURLM *multi);
+
 /* Lets the sockets of an easy handle be opened and closed by the poll, so that they can stay
  * registered. */
 bool http_poll_adopt(struct http_poll *poll, CURL *easy);
+
+/*
+ * Whether there are bytes to read on the idle connection with this local port. Between replies
+ * HTTP/1.1 has nothing to say, and libcurl 7.88.1 would take them for the reply to what it sends
+ * next: somebody else's. They are dropped and the connection is shut down, so that sending on it
+ * fails.
+ */
+bool http_poll_spoil(struct http_poll *poll, int local_port);
 
 /* Calls libcurl where one of its timers ran out: requests go out, and some end at once. Does not
  * sleep. */

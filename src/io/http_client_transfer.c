@@ -7,10 +7,13 @@
 
 #define HEADERS_MAX      65536 /* bytes of headers; more are a flood */
 #define RECEIVE_BUFFER   4096  /* of each transfer: replies are small, and transfers are many */
+#define RECORD_MAX       16384 /* bytes that TLS decrypts at once */
 #define SEND_BUFFER      16384 /* the least that libcurl takes */
 #define BODY_KEEP        4096  /* a larger body's memory is given back */
 #define IDLE_S           50    /* less than the minute after which balancers close */
 #define CONNECTION_AGE_S 300   /* so that a change of the API's addresses is followed */
+#define KNOWN_AGE_S      60 /* so long addresses and trusted authorities are not looked up anew */
+#define DOUBTED_AGE_S    1  /* the same, where they may be why a request failed */
 
 /* What libcurl's results are to us; those that are not here are REPLY_OTHER. */
 static const struct {
@@ -19,8 +22,8 @@ static const struct {
 } TRANSPORTS[] = {
 	{CURLE_OK, REPLY_HTTP},
 	{CURLE_OPERATION_TIMEDOUT, REPLY_TIMEOUT},
-	{CURLE_COULDNT_RESOLVE_PROXY, REPLY_CONNECT},
-	{CURLE_COULDNT_RESOLVE_HOST, REPLY_CONNECT},
+	{CURLE_COULDNT_RESOLVE_PROXY, REPLY_UNRESOLVED},
+	{CURLE_COULDNT_RESOLVE_HOST, REPLY_UNRESOLVED},
 	{CURLE_COULDNT_CONNECT, REPLY_CONNECT},
 	{CURLE_PARTIAL_FILE, REPLY_CONNECT},
 	{CURLE_GOT_NOTHING, REPLY_CONNECT},
@@ -29,13 +32,13 @@ static const struct {
 	{CURLE_AGAIN, REPLY_CONNECT},
 	{CURLE_PROXY, REPLY_CONNECT},
 	{CURLE_NO_CONNECTION_AVAILABLE, REPLY_CONNECT},
+	{CURLE_HTTP2_STREAM, REPLY_CONNECT}, /* reset, the only way to cut one of many */
 	{CURLE_SSL_CONNECT_ERROR, REPLY_TLS},
 	{CURLE_SSL_ENGINE_NOTFOUND, REPLY_TLS},
 	{CURLE_SSL_ENGINE_SETFAILED, REPLY_TLS},
 	{CURLE_SSL_ENGINE_INITFAILED, REPLY_TLS},
 	{CURLE_SSL_CERTPROBLEM, REPLY_TLS},
 	{CURLE_SSL_CIPHER, REPLY_TLS},
-	{CURLE_PEER_FAILED_VERIFICATION, REPLY_TLS},
 	{CURLE_USE_SSL_FAILED, REPLY_TLS},
 	{CURLE_SSL_CACERT_BADFILE, REPLY_TLS},
 	{CURLE_SSL_SHUTDOWN_FAILED, REPLY_TLS},
@@ -46,8 +49,37 @@ static const struct {
 	{CURLE_SSL_CLIENTCERT, REPLY_TLS},
 };
 
-static enum reply_transport transport_of(CURLcode result)
+/* What OpenSSL says of a certificate, by the numbers of its manual page openssl-verify(1),
+ * "DIAGNOSTICS". */
+static const struct {
+	long from;
+	long to;
+	enum reply_transport transport;
+} CERTIFICATES[] = {
+	{1, 1, REPLY_TLS_NAME}, /* unspecified: libcurl found fault with the name, before it asked
+				 */
+	{2, 2, REPLY_TLS_ISSUER},
+	{9, 14, REPLY_TLS_TIME},
+	{18, 21, REPLY_TLS_ISSUER},
+	{62, 64, REPLY_TLS_NAME},
+};
+
+/* What was wrong with the certificate that ended a transfer. */
+static enum reply_transport certificate_trouble(CURL *easy)
 {
+	long found = 0;
+	curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &found);
+	for (size_t i = 0; i < array_length(CERTIFICATES); i++) {
+		if (found >= CERTIFICATES[i].from && found <= CERTIFICATES[i].to)
+			return CERTIFICATES[i].transport;
+	}
+	return REPLY_TLS;
+}
+
+static enum reply_transport transport_of(CURL *easy, CURLcode result)
+{
+	if (result == CURLE_PEER_FAILED_VERIFICATION)
+		return certificate_trouble(easy);
 	for (size_t i = 0; i < array_length(TRANSPORTS); i++) {
 		if (TRANSPORTS[i].result == result)
 			return TRANSPORTS[i].transport;
@@ -60,6 +92,7 @@ static void clear_reply(struct transfer *transfer)
 {
 	buffer_clear(&transfer->body);
 	transfer->header_bytes = 0;
+	transfer->headers_ended = false;
 	transfer->has_retry_after = false;
 }
 
@@ -70,9 +103,11 @@ static int on_send(void *context, char *remote, char *local, int remote_port, in
 	(void)remote;
 	(void)local;
 	(void)remote_port;
-	(void)local_port;
 	struct transfer *transfer = context;
 	const struct transfer_setup *setup = transfer->setup;
+	if (!setup->http2 && http_poll_spoil(setup->poll, local_port))
+		return CURL_PREREQFUNC_OK; /* nothing will go out: libcurl takes another connection
+					    */
 	if (transfer->sends++ == 0)
 		return CURL_PREREQFUNC_OK;
 	if (setup->may_resend && !setup->may_resend(setup->context, transfer->tag)) {
@@ -119,9 +154,13 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 		return CURL_WRITEFUNC_ERROR;
 	}
 	/* A status line begins a reply; an earlier one was an interim reply, such as 103. */
-	if (length >= 5 && memcmp(data, "HTTP/", 5) == 0)
+	if (length >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+		transfer->headers_ended = false;
 		transfer->has_retry_after = false;
-	else if (length >= sizeof(NAME) && strncasecmp(data, NAME, sizeof(NAME) - 1) == 0)
+		return length;
+	}
+	transfer->headers_ended = transfer->headers_ended || length <= 2; /* an empty line */
+	if (length >= sizeof(NAME) && strncasecmp(data, NAME, sizeof(NAME) - 1) == 0)
 		note_retry_after(transfer,
 			(struct bytes){data + sizeof(NAME) - 1, length - sizeof(NAME) + 1});
 	return length;
@@ -135,6 +174,7 @@ static bool set_rules(CURL *easy, const struct transfer_setup *setup)
 {
 	bool ok = true;
 	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_QUICK_EXIT, 1L); /* else a resolver that hangs would hold up all transfers */
 	SET(CURLOPT_PROTOCOLS_STR, "http,https");
 	SET(CURLOPT_FOLLOWLOCATION, 0L); /* a redirect would carry the key to another host */
 	SET(CURLOPT_PROXY, setup->proxy);
@@ -148,7 +188,9 @@ static bool set_rules(CURL *easy, const struct transfer_setup *setup)
 	SET(CURLOPT_MAXAGE_CONN, (long)IDLE_S);
 	SET(CURLOPT_MAXLIFETIME_CONN, (long)CONNECTION_AGE_S);
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
-	SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
+	/* libcurl 7.88.1 forgets what is left of a TLS record that its buffer cannot hold: no event
+	 * tells of it, and a stream of HTTP/2 waits for its end until its time is over. */
+	SET(CURLOPT_BUFFERSIZE, (long)(setup->http2 ? RECORD_MAX : RECEIVE_BUFFER));
 	SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BUFFER);
 	SET(CURLOPT_SHARE, setup->share);
 	if (!setup->http2) {
@@ -218,7 +260,7 @@ static struct curl_slist *header_list(struct transfer *transfer, struct bytes tr
 }
 
 bool transfer_prepare(struct transfer *transfer, const struct http_request *request,
-	struct bytes base, struct http_headers *headers, int connect_timeout_ms, int timeout_ms)
+	struct bytes base, struct http_headers *headers, const struct transfer_limits *limits)
 {
 	CURL *easy = transfer->easy;
 	bool ok = true;
@@ -235,8 +277,11 @@ bool transfer_prepare(struct transfer *transfer, const struct http_request *requ
 		buffer_fini(&transfer->url);
 		return false;
 	}
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)connect_timeout_ms);
-	SET(CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)limits->connect_timeout_ms);
+	SET(CURLOPT_TIMEOUT_MS, (long)limits->timeout_ms);
+	long age_s = limits->api_doubted ? DOUBTED_AGE_S : KNOWN_AGE_S;
+	SET(CURLOPT_DNS_CACHE_TIMEOUT, age_s);
+	SET(CURLOPT_CA_CACHE_TIMEOUT, age_s);
 	transfer->headers = http_headers_hold(headers);
 	SET(CURLOPT_HTTPHEADER, header_list(transfer, request->traceparent));
 	if (!ok) {
@@ -255,7 +300,11 @@ void transfer_finish(struct transfer *transfer, CURLcode result, int64_t now)
 	};
 	long status = 0;
 	transfer->duration_ns = now - transfer->started_ns;
-	transfer->transport = transfer->stop ? STOPPED[transfer->stop] : transport_of(result);
+	transfer->transport =
+		transfer->stop ? STOPPED[transfer->stop] : transport_of(transfer->easy, result);
+	/* libcurl takes a connection's end inside the headers for theirs. */
+	if (transfer->transport == REPLY_HTTP && !transfer->headers_ended)
+		transfer->transport = REPLY_CONNECT;
 	if (transfer->transport == REPLY_HTTP || transfer->transport == REPLY_BODY_TOO_LONG)
 		curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
 	transfer->status = (int)status;

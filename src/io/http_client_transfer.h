@@ -50,6 +50,7 @@ struct transfer {
 	size_t header_bytes;
 	unsigned sends;
 	enum transfer_stop stop;
+	bool headers_ended; /* by an empty line, as they must */
 	bool has_retry_after;
 	unsigned char retry_after_length;
 	char retry_after[RETRY_AFTER_MAX];
@@ -66,9 +67,15 @@ struct transfer *transfer_new(const struct transfer_setup *setup);
 /* The transfer must not be with a multi handle. NULL is fine. */
 void transfer_free(struct transfer *transfer);
 
+struct transfer_limits {
+	int connect_timeout_ms;
+	int timeout_ms;
+	bool api_doubted; /* the address found for the API may be wrong by now, or whom we trust */
+};
+
 /* Makes it ready for a request. False when out of memory. */
 bool transfer_prepare(struct transfer *transfer, const struct http_request *request,
-	struct bytes base, struct http_headers *headers, int connect_timeout_ms, int timeout_ms);
+	struct bytes base, struct http_headers *headers, const struct transfer_limits *limits);
 
 /* Notes how it ended. */
 void transfer_finish(struct transfer *transfer, CURLcode result, int64_t now);

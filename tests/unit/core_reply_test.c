@@ -287,8 +287,10 @@ static void what_is_no_reply_is_an_api_that_is_unavailable(void **state)
 	static const struct {
 		enum reply_transport transport;
 		enum retry_cause cause;
-	} cases[] = {{REPLY_TIMEOUT, RETRY_TIMEOUT}, {REPLY_CONNECT, RETRY_CONNECT},
-		{REPLY_TLS, RETRY_TLS}, {REPLY_OTHER, RETRY_OTHER}};
+	} cases[] = {{REPLY_TIMEOUT, RETRY_TIMEOUT}, {REPLY_UNRESOLVED, RETRY_CONNECT},
+		{REPLY_CONNECT, RETRY_CONNECT}, {REPLY_TLS, RETRY_TLS}, {REPLY_TLS_TIME, RETRY_TLS},
+		{REPLY_TLS_NAME, RETRY_TLS}, {REPLY_TLS_ISSUER, RETRY_TLS},
+		{REPLY_OTHER, RETRY_OTHER}};
 	for (size_t i = 0; i < array_length(cases); i++) {
 		/* A status and half a body may have come before it broke. */
 		struct reply reply = {.transport = cases[i].transport,

@@ -1,13 +1,15 @@
 /*
  * An HTTP server on a thread of the test that does what a script says, step by step, and keeps what
- * it was sent. Everything is in the header, as only one test includes it.
+ * it was sent.
  */
 #ifndef SCRIPTED_SERVER_H
 #define SCRIPTED_SERVER_H
 
 /* Its checks are part of the test, in a release build too. */
 #undef NDEBUG
+#include <arpa/inet.h>
 #include <assert.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,7 +34,9 @@ enum then { KEEP, CLOSE, RESET };
 struct step {
 	const char *reply; /* NULL: nothing */
 	enum then then;
-	bool byte_by_byte; /* each byte in a packet of its own */
+	bool byte_by_byte;   /* each byte in a packet of its own */
+	const char *endless; /* then this, again and again, for as long as it is taken */
+	useconds_t pause_us; /* in between */
 };
 
 struct server {
@@ -53,7 +58,7 @@ struct server {
 	size_t open_count;
 };
 
-static void server_send(int fd, const struct step *step)
+static inline void server_send(int fd, const struct step *step)
 {
 	size_t length = step->reply ? strlen(step->reply) : 0;
 	size_t piece = step->byte_by_byte ? 1 : length;
@@ -64,10 +69,12 @@ static void server_send(int fd, const struct step *step)
 			return;
 		sent += (size_t)now;
 	}
+	while (step->endless && send(fd, step->endless, strlen(step->endless), MSG_NOSIGNAL) > 0)
+		usleep(step->pause_us);
 }
 
 /* Does the next step for a connection. False: it was closed. */
-static bool server_step(struct server *server, int fd, const char *request)
+static inline bool server_step(struct server *server, int fd, const char *request)
 {
 	pthread_mutex_lock(&server->mutex);
 	size_t index = server->count < server->steps ? server->count : server->steps - 1;
@@ -87,7 +94,7 @@ static bool server_step(struct server *server, int fd, const char *request)
 }
 
 /* Reads what came on a connection. False: it is closed. */
-static bool server_read(struct server *server, size_t i)
+static inline bool server_read(struct server *server, size_t i)
 {
 	int fd = server->open[i].fd;
 	char *text = server->open[i].text;
@@ -110,7 +117,7 @@ static bool server_read(struct server *server, size_t i)
 	return server_step(server, fd, text);
 }
 
-static void server_accept(struct server *server)
+static inline void server_accept(struct server *server)
 {
 	static const int ONE = 1;
 	int fd = accept(server->listener, NULL, NULL);
@@ -121,7 +128,7 @@ static void server_accept(struct server *server)
 	server->connections++;
 }
 
-static void *server_run(void *context)
+static inline void *server_run(void *context)
 {
 	struct server *server = context;
 	struct pollfd polled[SERVER_CONNECTIONS + 2];
@@ -145,12 +152,14 @@ static void *server_run(void *context)
 	}
 }
 
-/* Starts a server that does what the script says. */
-static struct server *server_start(const struct step *script, size_t steps)
+/* Starts a server that does what the script says, at an address of this machine's. Port 0: any. */
+static inline struct server *server_start_at(
+	const char *host, int port, const struct step *script, size_t steps)
 {
 	struct server *server = calloc(1, sizeof(*server));
-	struct sockaddr_in address = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {.sin_family = AF_INET,
+		.sin_addr.s_addr = inet_addr(host),
+		.sin_port = htons((uint16_t)port)};
 	socklen_t length = sizeof(address);
 	assert(server);
 	server->script = script;
@@ -167,7 +176,22 @@ static struct server *server_start(const struct step *script, size_t steps)
 	return server;
 }
 
-static void server_stop(struct server *server)
+static inline struct server *server_start(const struct step *script, size_t steps)
+{
+	return server_start_at("127.0.0.1", 0, script, steps);
+}
+
+/* Says something, unasked, on the connection that was made last. Returns once it has arrived. */
+static inline void server_interject(struct server *server, const char *text)
+{
+	int fd = server->open[server->open_count - 1].fd;
+	int unread = 1;
+	assert(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
+	while (unread > 0)
+		assert(ioctl(fd, SIOCOUTQ, &unread) == 0);
+}
+
+static inline void server_stop(struct server *server)
 {
 	const uint64_t one = 1;
 	ssize_t written = write(server->stop, &one, sizeof(one));
@@ -184,7 +208,7 @@ static void server_stop(struct server *server)
 }
 
 /* How many requests came. */
-static size_t server_count(struct server *server)
+static inline size_t server_count(struct server *server)
 {
 	pthread_mutex_lock(&server->mutex);
 	size_t count = server->count;
