@@ -99,6 +99,11 @@ class Process:
         fields = pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()
         return int(fields[1]) * _PAGE
 
+    def peak_bytes(self) -> int:
+        """The most memory that it ever had in use."""
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) << 10
+
     def cpu_seconds(self) -> float:
         """User and system time spent so far."""
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
