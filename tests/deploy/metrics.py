@@ -17,7 +17,8 @@ _OURS = {
 }
 _OTHERS = {
     "counter": "process_cpu_seconds_total",
-    "gauge": "process_resident_memory_bytes process_open_fds process_max_fds process_start_time_seconds",
+    "gauge": "process_resident_memory_bytes process_virtual_memory_bytes process_virtual_memory_max_bytes "
+             "process_open_fds process_max_fds process_threads process_start_time_seconds",
     "histogram": "http_client_request_duration_seconds"
                  "{http_request_method,server_address,server_port,http_response_status_code,error_type}",
 }
@@ -47,6 +48,12 @@ def _series() -> Dict[str, FrozenSet[str]]:
 
 
 SERIES = _series()
+
+
+def exposed(text: str) -> Dict[str, FrozenSet[str]]:
+    """The same of what /metrics says."""
+    samples = re.findall(r"(?m)^(\w+)(?:\{([^}]*)\})? \S+$", text)
+    return {name: frozenset(re.findall(r'(\w+)="', labels)) for name, labels in samples}
 
 
 def unknown_names(expression: str) -> Set[str]:

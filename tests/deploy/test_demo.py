@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+import urllib.request
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ from harness.records import Topics
 from harness.requests import FOUND, Request
 from harness.service import clean_environment
 from harness.waiting import wait_for
+from metrics import SERIES, exposed
 
 REQUESTS = "care360.lookup-requests"
 RESULTS = "care360.lookup-results"
@@ -57,6 +59,8 @@ class ImageBroker(KafkaBroker):
         self.bootstrap = f"127.0.0.1:{self.port}"
         lines = [f"log.dirs={self._directory}/log"]
         for name, value in self._environment.items():
+            if name == "KAFKA_HEAP_OPTS":
+                continue  # is for the JVM
             value = re.sub(r":(\d{4})\b", lambda match: f":{self._ports[int(match[1])]}", value)
             value = re.sub(r"://(kafka)?:", "://127.0.0.1:", value)
             lines.append(f"{name[len('KAFKA_'):].lower().replace('_', '.')}={value}")
@@ -112,11 +116,14 @@ def test_the_demonstration_answers_its_requests(container, deploy, tmp_path):
             sent = topics.produce(REQUESTS, PARTITIONS, requests_of_the_script(deploy, 20))
             wait_for(lambda: topics.count(RESULTS) == len(sent), "every request is answered", 60,
                      detail=lambda: [process.stderr[-2000:] for process in processes])
+            with urllib.request.urlopen(f"http://127.0.0.1:{ports[8080]}/metrics", timeout=10) as reply:
+                unknown = exposed(reply.read().decode()).items() - SERIES.items()
             reasons = [json.loads(result.value).get("error", {}).get("reason") for result in topics.read(RESULTS)]
         finally:
             for process in processes:
                 process.end()
             topics.end()
+    assert not unknown, "metrics that the alerts and the dashboard are not judged by"
     assert (reasons.count(None), reasons.count("case_not_found")) == (16, 4)
 
 
