@@ -105,8 +105,6 @@ int64_t retry_after_parse(struct bytes value, int64_t wall_ms)
 		if (date_s > wall_ms / 1000 + RETRY_AFTER_MAX_S)
 			return RETRY_AFTER_MAX_NS;
 		int64_t wait_ms = date_s * 1000 - wall_ms;
-		if (wait_ms > RETRY_AFTER_MAX_S * 1000)
-			return RETRY_AFTER_MAX_NS;
 		return wait_ms > 0 ? wait_ms * NS_PER_MS : 0;
 	}
 	return 0;
