@@ -29,10 +29,17 @@ int fuzz_listen(unsigned *ret_port)
 
 int fuzz_connect(unsigned port)
 {
-	struct sockaddr_in address = loopback(port);
+	/* Each from another address of 127.0.0.0/8: a port stays taken for a minute. */
+	static uint32_t count;
+	static const int on = 1;
+	struct sockaddr_in from = loopback(0);
+	struct sockaddr_in to = loopback(port);
+	from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (1 + count++ % 65000) * 256);
 	int file = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	REQUIRE(file >= 0);
-	REQUIRE(connect(file, (const struct sockaddr *)&address, sizeof(address)) == 0);
+	REQUIRE(setsockopt(file, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) == 0);
+	REQUIRE(bind(file, (const struct sockaddr *)&from, sizeof(from)) == 0);
+	REQUIRE(connect(file, (const struct sockaddr *)&to, sizeof(to)) == 0);
 	return file;
 }
 
