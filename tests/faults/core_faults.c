@@ -116,12 +116,14 @@ static void want_of_memory_makes_no_reply_a_bad_one(void **state)
 static bool encode(void *context, struct error *err)
 {
 	(void)context;
-	static const struct header headers[] = {{BYTES("traceparent"), BYTES("t")}};
+	/* More than there is room for from the start. */
+	static const struct header headers[] = {{BYTES("traceparent"), BYTES("t")},
+		{BYTES("traceparent"), BYTES("t")}, {BYTES("traceparent"), BYTES("t")}};
 	struct record record = {.topic = "requests",
 		.value = BYTES(VALUE),
 		.key = BYTES("k"),
 		.headers = headers,
-		.header_count = 1};
+		.header_count = array_length(headers)};
 	struct event *event = event_new(&record, keep, array_length(keep), err);
 	if (event == NULL)
 		return false;

@@ -415,6 +415,76 @@ static void an_identity_that_is_the_key_is_counted(void **state)
 	close_talk(&talk);
 }
 
+static void an_identity_that_is_the_phone_number_is_counted_too(void **state)
+{
+	(void)state;
+	struct talk talk = new_talk();
+	open_talk(&talk);
+	add_value(
+		&talk, "+1", "{\"email\": \"a\", \"phoneNumber\": \"+1\", \"requestId\": \"+1\"}");
+	add_value(&talk, "", "{\"phoneNumber\": \"+2\", \"requestId\": 2}");
+	assert_int_equal(flow_counters(talk.flow)->identity_as_key, 1);
+	assert_int_equal(flow_counters(talk.flow)->identity_as_request_id, 1);
+	close_talk(&talk);
+}
+
+static void what_is_abandoned_takes_no_other_partition_with_it(void **state)
+{
+	(void)state;
+	struct talk talk = new_talk();
+	open_talk(&talk);
+	int64_t offset = add_value(&talk, NULL, "{");
+	assert_null(flow_abandon(talk.flow, &talk.other_source));
+	publishes(&talk, offset, REASON_MALFORMED_EVENT, 0);
+	close_talk(&talk);
+}
+
+static void new_options_hold_for_what_fails_from_now_on(void **state)
+{
+	(void)state;
+	struct talk talk = new_talk();
+	open_talk(&talk);
+	add(&talk, NULL, "a");
+	answer(&talk, sends(&talk, "a"), 500, "");
+	assert_true(waits(&talk) != TIME_NEVER);
+
+	talk.options.initial_backoff_ns = 0;
+	flow_set_options(talk.flow, &talk.options);
+	add(&talk, NULL, "b");
+	answer(&talk, sends(&talk, "b"), 500, "");
+	struct lookup *b = sends(&talk, "b");
+
+	talk.options.initial_backoff_ns = BACKOFF;
+	talk.options.max_backoff_ns = 0;
+	talk.options.probe_timeout_ns = NS_PER_S;
+	flow_set_options(talk.flow, &talk.options);
+	answer(&talk, b, 500, "");
+	answer_bad_key(&talk, sends(&talk, "b"));
+	probe_is_due(&talk);
+	answer_found(&talk, probes(&talk, "a"));
+	close_talk(&talk);
+}
+
+static void counters_of_several_flows_add_up(void **state)
+{
+	(void)state;
+	struct flow_counters sum = {.coalesced = 1, .identity_as_key = 10};
+	struct flow_counters one = {.coalesced = 2,
+		.unclassified_replies = 3,
+		.identity_as_key = 4,
+		.identity_as_request_id = 5};
+	for (int i = 0; i < RETRY_CAUSE_COUNT; i++)
+		one.retries[i] = (uint64_t)i + 1;
+	flow_counters_add(&sum, &one);
+	flow_counters_add(&sum, &one);
+	assert_int_equal(sum.coalesced, 5);
+	assert_int_equal(sum.unclassified_replies, 6);
+	assert_int_equal(sum.identity_as_key, 18);
+	assert_int_equal(sum.identity_as_request_id, 10);
+	for (int i = 0; i < RETRY_CAUSE_COUNT; i++)
+		assert_int_equal(sum.retries[i], 2 * (i + 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -438,7 +508,11 @@ int main(void)
 		cmocka_unit_test(nothing_starts_or_ends_between_the_steps_of_a_drain),
 		cmocka_unit_test(drains_of_two_partitions_may_overlap),
 		cmocka_unit_test(what_is_abandoned_is_not_published),
+		cmocka_unit_test(what_is_abandoned_takes_no_other_partition_with_it),
 		cmocka_unit_test(an_identity_that_is_the_key_is_counted),
+		cmocka_unit_test(an_identity_that_is_the_phone_number_is_counted_too),
+		cmocka_unit_test(new_options_hold_for_what_fails_from_now_on),
+		cmocka_unit_test(counters_of_several_flows_add_up),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

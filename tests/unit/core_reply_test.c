@@ -338,6 +338,31 @@ static void names_each_cause_once(void **state)
 	assert_string_equal(retry_cause_name(RETRY_STATUS_429), "status_429");
 }
 
+static void describes_a_reply_without_a_word_of_it(void **state)
+{
+	(void)state;
+	static const struct {
+		struct reply reply;
+		const char *description;
+	} cases[] = {
+		{{.status = 503, .body = BYTES("secret")}, "HTTP 503"},
+		{{.status = 200, .body = BYTES("secret")}, "HTTP 200 with an undocumented body"},
+		{{.status = 299}, "HTTP 299 with an undocumented body"},
+		{{.status = 300}, "HTTP 300"},
+		{{.status = 199}, "HTTP 199"},
+		{{.transport = REPLY_TIMEOUT}, "no reply in time"},
+		{{.transport = REPLY_CONNECT}, "no connection, or it was cut"},
+		{{.transport = REPLY_TLS}, "no secure connection"},
+		{{.transport = REPLY_BODY_TOO_LONG, .status = 200}, "a reply that is too long"},
+		{{.transport = REPLY_OTHER}, "no valid HTTP reply"},
+	};
+	for (size_t i = 0; i < array_length(cases); i++) {
+		char text[80];
+		reply_describe(&cases[i].reply, text, sizeof(text));
+		assert_string_equal(text, cases[i].description);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +379,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_reply_is_an_api_that_is_unavailable),
 		cmocka_unit_test(a_body_too_long_leaves_the_status_to_decide),
 		cmocka_unit_test(names_each_cause_once),
+		cmocka_unit_test(describes_a_reply_without_a_word_of_it),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
