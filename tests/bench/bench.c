@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include "base/clock.h"
@@ -83,12 +84,26 @@ struct bench_span bench_now(void)
 	};
 }
 
+/* The most memory that was ever resident; getrusage() would count that of the parent before exec.
+ */
+static long peak_rss_kb(void)
+{
+	char line[256];
+	long peak = 0;
+	FILE *status = fopen("/proc/self/status", "re");
+	while (status && fgets(line, sizeof(line), status)) {
+		if (strncmp(line, "VmHWM:", 6) == 0)
+			peak = strtol(line + 6, NULL, 10);
+	}
+	if (status)
+		(void)fclose(status);
+	return peak;
+}
+
 void bench_report(const char *name, const struct bench_options *options, struct bench_span start,
 	long replies, long failures)
 {
 	struct bench_span end = bench_now();
-	struct rusage usage;
-	getrusage(RUSAGE_SELF, &usage);
 	double count = (double)replies;
 	double wall_ns = (double)(end.wall_ns - start.wall_ns);
 	printf("{\"loop\": \"%s\", \"http2\": %s, \"in_flight\": %d, \"requests\": %ld, "
@@ -97,5 +112,5 @@ void bench_report(const char *name, const struct bench_options *options, struct 
 	       "\"system_us_per_request\": %.2f, \"peak_rss_kb\": %ld}\n",
 		name, options->http2 ? "true" : "false", options->in_flight, replies, failures,
 		count * 1e9 / wall_ns, (double)(end.cpu_ns - start.cpu_ns) / 1e3 / count,
-		(double)(end.system_ns - start.system_ns) / 1e3 / count, usage.ru_maxrss);
+		(double)(end.system_ns - start.system_ns) / 1e3 / count, peak_rss_kb());
 }

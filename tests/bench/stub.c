@@ -130,27 +130,29 @@ static void receive(struct stub *stub, int fd, int64_t now)
 	connection->length = left;
 }
 
-/* Sends the replies that are due. Returns the milliseconds until the next one; -1: none waits. */
-static int send_due(struct stub *stub, int64_t now)
+/* Sends the replies that are due. Returns the nanoseconds until the next one. */
+static int64_t send_due(struct stub *stub, int64_t now)
 {
 	while (stub->count > 0) {
 		const struct waiting *next = &stub->waiting[stub->first];
 		if (next->due_ns > now)
-			return (int)((next->due_ns - now) / NS_PER_MS + 1);
+			return next->due_ns - now;
 		if (next->generation == stub->connections[next->fd].generation)
 			send_reply(next->fd);
 		stub->first = (stub->first + 1) % CONNECTIONS_MAX;
 		stub->count--;
 	}
-	return -1;
+	return NS_PER_S;
 }
 
 static void serve(struct stub *stub)
 {
 	struct epoll_event events[EVENTS_MAX];
 	while (!stopped) {
-		int count = epoll_wait(
-			stub->epoll, events, EVENTS_MAX, send_due(stub, clock_monotonic_ns()));
+		int64_t span_ns = send_due(stub, clock_monotonic_ns());
+		struct timespec span = {
+			.tv_sec = span_ns / NS_PER_S, .tv_nsec = span_ns % NS_PER_S};
+		int count = epoll_pwait2(stub->epoll, events, EVENTS_MAX, &span, NULL);
 		int64_t now = clock_monotonic_ns();
 		for (int i = 0; i < count; i++) {
 			if (events[i].data.fd == stub->listener)
