@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
+
 #define NS_PER_US INT64_C(1000)
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S  INT64_C(1000000000)
@@ -33,5 +35,12 @@ int64_t clock_wall_ms(void);
  * are written as the nearest time inside.
  */
 void rfc3339_format(int64_t wall_ms, char ret_text[static RFC3339_SIZE]);
+
+/*
+ * Reads a date and time of RFC 3339, section 5.6: "2026-11-24T03:00:00Z", with or without a
+ * fraction, in any time zone; what is finer than milliseconds is cut off. False where it is none,
+ * such as the 31st of April.
+ */
+bool rfc3339_parse(struct bytes text, int64_t *ret_wall_ms);
 
 #endif

@@ -81,6 +81,67 @@ static void writes_every_time_of_day(void **state)
 	}
 }
 
+static void reads_what_it_writes(void **state)
+{
+	(void)state;
+	static const int64_t times[] = {
+		0, -1, 951782400000, 1795489200120, 253402300799999, -62167219200000};
+	for (size_t i = 0; i < array_length(times); i++) {
+		char text[RFC3339_SIZE];
+		int64_t read = 0;
+		rfc3339_format(times[i], text);
+		assert_true(rfc3339_parse(bytes_of_text(text), &read));
+		assert_int_equal(read, times[i]);
+	}
+}
+
+static void reads_every_form_of_rfc_3339(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		int64_t wall_ms;
+	} cases[] = {
+		{"2026-11-24T03:00:00Z", 1795489200000},
+		{"2026-11-24t03:00:00z", 1795489200000},
+		{"2026-11-24 03:00:00Z", 1795489200000},
+		{"2026-11-24T04:00:00+01:00", 1795489200000},
+		{"2026-11-23T21:30:00-05:30", 1795489200000},
+		{"2026-11-24T03:00:00.1Z", 1795489200100},
+		{"2026-11-24T03:00:00.1209999999Z", 1795489200120},
+		{"1990-12-31T23:59:60Z", 662688000000},
+		{"2000-02-29T00:00:00.000Z", 951782400000},
+	};
+	for (size_t i = 0; i < array_length(cases); i++) {
+		int64_t read = 0;
+		if (!rfc3339_parse(bytes_of_text(cases[i].text), &read))
+			fail_msg("%s was not read", cases[i].text);
+		assert_int_equal(read, cases[i].wall_ms);
+	}
+}
+
+static void reads_nothing_that_is_no_time(void **state)
+{
+	(void)state;
+	static const char *const texts[] = {"", "Z", "2026", "2026-11-24", "2026-11-24T03:00:00",
+		"2026-11-24T03:00Z", "2026-11-24T03:00:00.Z", "2026-11-24T03:00:00Zx",
+		"2026-11-24T03:00:00+1:00", "2026-11-24T03:00:00+0100", "2026-11-24T03:00:00+24:00",
+		"2026-11-24T24:00:00Z", "2026-11-24T03:60:00Z", "2026-11-24T03:00:61Z",
+		"2026-13-01T00:00:00Z", "2026-00-01T00:00:00Z", "2026-04-31T00:00:00Z",
+		"2026-02-29T00:00:00Z", "2026-11-00T00:00:00Z", "26-11-24T03:00:00Z",
+		"2026/11/24T03:00:00Z", "2026-11-24T03.00.00Z", " 2026-11-24T03:00:00Z",
+		"-026-11-24T03:00:00Z"};
+	for (size_t i = 0; i < array_length(texts); i++) {
+		int64_t read = 7;
+		if (rfc3339_parse(bytes_of_text(texts[i]), &read))
+			fail_msg("\"%s\" was read", texts[i]);
+		assert_int_equal(read, 7);
+	}
+	int64_t read = 7;
+	assert_false(rfc3339_parse((struct bytes){0}, &read));
+	assert_false(rfc3339_parse(BYTES("2026-11-24T03:00:00\0"), &read));
+}
+
 static void clocks_advance(void **state)
 {
 	(void)state;
@@ -97,6 +158,9 @@ int main(void)
 		cmocka_unit_test(writes_times_out_of_range_as_the_nearest_inside),
 		cmocka_unit_test(agrees_with_the_c_library_on_every_day),
 		cmocka_unit_test(writes_every_time_of_day),
+		cmocka_unit_test(reads_what_it_writes),
+		cmocka_unit_test(reads_every_form_of_rfc_3339),
+		cmocka_unit_test(reads_nothing_that_is_no_time),
 		cmocka_unit_test(clocks_advance),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
