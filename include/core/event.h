@@ -33,6 +33,14 @@ struct record {
 	size_t header_count;
 };
 
+/* Records of one partition, those with from <= offset < to. */
+struct record_range {
+	const char *topic;
+	int32_t partition;
+	int64_t from;
+	int64_t to; /* INT64_MAX: to the end */
+};
+
 /* What is asked for, as request_parse() reads it; see core/request.h. */
 struct request;
 

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "base/bytes.h"
+
 /* Why a request ended with an error event. The order is that of the table in outcome.c. */
 enum reason {
 	REASON_NONE, /* it did not: a case was found */
@@ -34,6 +36,9 @@ struct outcome {
 
 /* "case_not_found" and so on; "" for REASON_NONE. */
 const char *reason_name(enum reason reason);
+
+/* The reason of that name; REASON_COUNT: there is none. */
+enum reason reason_named(struct bytes name);
 
 /* Whether the same request may fare better later. */
 bool reason_retryable(enum reason reason);

@@ -14,6 +14,10 @@
 
 #define RESULT_FORWARDED_MAX 4096 /* bytes of forwarded headers, names and values, in all */
 
+/* `ce_type` of a result that found a case, and of an error event. */
+#define RESULT_TYPE_FOUND "care360.lookup.found.v1"
+#define RESULT_TYPE_ERROR "care360.lookup.error.v1"
+
 /* The header of a replayed request that its result has too. */
 #define RESULT_REPLAY_OF "care360-replay-of"
 

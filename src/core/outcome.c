@@ -28,6 +28,14 @@ const char *reason_name(enum reason reason)
 	return reasons[reason].name;
 }
 
+enum reason reason_named(struct bytes name)
+{
+	for (int reason = REASON_NONE + 1; reason < REASON_COUNT; reason++)
+		if (bytes_equal(name, bytes_of_text(reasons[reason].name)))
+			return (enum reason)reason;
+	return REASON_COUNT;
+}
+
 bool reason_retryable(enum reason reason)
 {
 	return reasons[reason].retryable;

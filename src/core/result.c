@@ -176,7 +176,7 @@ static void add_fixed_headers(
 	add_header(encoder, result, BYTES("ce_id"), buffer_bytes(&encoder->id));
 	add_header(encoder, result, BYTES("ce_source"), buffer_bytes(&encoder->source));
 	add_header(encoder, result, BYTES("ce_type"),
-		found ? BYTES("care360.lookup.found.v1") : BYTES("care360.lookup.error.v1"));
+		found ? BYTES(RESULT_TYPE_FOUND) : BYTES(RESULT_TYPE_ERROR));
 	add_header(encoder, result, BYTES("ce_time"),
 		(struct bytes){encoder->completed, RFC3339_SIZE - 1});
 	struct bytes replay_of = record_header(&event->record, BYTES(RESULT_REPLAY_OF));
