@@ -58,6 +58,10 @@ enum send_status producer_send(struct producer *producer, const char *topic, str
 	struct bytes value, const struct header *headers, size_t header_count, void *tag,
 	struct error *err);
 
+/* The same for a record as it was read, into the partition that it names. */
+enum send_status producer_send_record(
+	struct producer *producer, const struct record *record, void *tag, struct error *err);
+
 /* Waits at most timeout_ms for delivery reports and hands out those there are; returns how many. */
 int producer_poll(struct producer *producer, int timeout_ms);
 

@@ -81,44 +81,6 @@ static struct partition *offset_jumped(
 	return consumer_find(consumer, topic, number);
 }
 
-/* Reads the record's headers into consumer->headers. */
-static bool read_headers(
-	struct consumer *consumer, const rd_kafka_message_t *message, size_t *ret_count)
-{
-	rd_kafka_headers_t *headers = NULL;
-	*ret_count = 0;
-	if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR)
-		return true;
-	size_t count = rd_kafka_header_cnt(headers);
-	if (count > consumer->header_room) {
-		struct header *room = realloc(consumer->headers, count * sizeof(*room));
-		if (room == NULL)
-			return false;
-		consumer->headers = room;
-		consumer->header_room = count;
-	}
-	const char *name = NULL;
-	const void *value = NULL;
-	size_t size = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (rd_kafka_header_get_all(headers, i, &name, &value, &size) !=
-			RD_KAFKA_RESP_ERR_NO_ERROR)
-			break;
-		consumer->headers[i] = (struct header){
-			.name = {name, strlen(name)},
-			.value = {value, value == NULL ? 0 : size},
-		};
-		*ret_count = i + 1;
-	}
-	return true;
-}
-
-/* Bytes of a record; librdkafka gives NULL for an absent key or value, and may for nothing else. */
-static struct bytes slice(const void *data, size_t length)
-{
-	return (struct bytes){data, data == NULL ? 0 : length};
-}
-
 static void deliver(struct consumer *consumer, const rd_kafka_message_t *message)
 {
 	struct partition *partition = consumer->last;
@@ -138,26 +100,11 @@ static void deliver(struct consumer *consumer, const rd_kafka_message_t *message
 	consumer->last_topic = message->rkt;
 	partition->next = message->offset + 1;
 
-	struct record record = {
-		.topic = partition->topic,
-		.partition = partition->number,
-		.offset = message->offset,
-		.key = slice(message->key, message->key_len),
-		.value = slice(message->payload, message->len),
-	};
-	rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-	record.timestamp_ms = rd_kafka_message_timestamp(message, &type);
-	if (type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE)
-		record.timestamp_ms = -1;
+	struct record record;
 	struct error err = {0};
-	bool fine = read_headers(consumer, message, &record.header_count);
-	record.headers = consumer->headers;
-	if (!fine)
-		error_memory(&err);
-	else
-		fine = consumer->callbacks.received(
-			consumer->callbacks.context, &record, partition->source, &err);
-	if (!fine)
+	if (!kafka_record_read(message, partition->topic, &consumer->headers, &record, &err) ||
+		!consumer->callbacks.received(
+			consumer->callbacks.context, &record, partition->source, &err))
 		consumer_break_down(consumer, err.text);
 }
 
@@ -306,43 +253,16 @@ bool consumer_position(
 	return true;
 }
 
-/* Whether it is worth to ask again at once: the answer may change within a moment. */
-static bool passing(rd_kafka_resp_err_t code)
-{
-	return code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
-	       code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT;
-}
-
 bool consumer_check_topics(struct consumer *consumer, const char *const *topics, size_t count,
 	int timeout_ms, struct error *err)
 {
 	int64_t deadline = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
 	for (size_t i = 0; i < count; i++) {
-		rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-		int64_t left_ms = timeout_ms;
-		do {
-			bool answered = false;
-			code = kafka_topic_ask(
-				consumer->client, topics[i], (int)left_ms, &answered);
-			if (passing(code))
-				poll(NULL, 0, 20);
-			left_ms = (deadline - clock_monotonic_ns()) / NS_PER_MS;
-		} while (passing(code) && left_ms > 0);
-		switch (code) {
-		case RD_KAFKA_RESP_ERR_NO_ERROR:
-		case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
-			break;
-		case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-		case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-			return error_set(err, "topic %s does not exist", topics[i]);
-		case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-			return error_set(err, "topic %s may not be used: access denied", topics[i]);
-		case RD_KAFKA_RESP_ERR__TRANSPORT:
-		case RD_KAFKA_RESP_ERR__TIMED_OUT:
-			return kafka_link_explain(&consumer->link, err);
-		default:
-			return error_set(err, "topic %s: %s", topics[i], rd_kafka_err2str(code));
-		}
+		int64_t left_ms = (deadline - clock_monotonic_ns()) / NS_PER_MS + 1;
+		int32_t partitions = 0;
+		if (!kafka_topic_find(&consumer->link, consumer->client, topics[i],
+			    left_ms > 0 ? (int)left_ms : 0, &partitions, err))
+			return false;
 	}
 	return true;
 }
@@ -482,7 +402,7 @@ void consumer_free(struct consumer *consumer)
 		free(consumer->topics[i]);
 	free((void *)consumer->topics);
 	free(consumer->partitions);
-	free(consumer->headers);
+	kafka_headers_fini(&consumer->headers);
 	kafka_link_fini(&consumer->link);
 	free(consumer);
 }

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "io/consumer.h"
 #include "kafka_conf.h"
+#include "kafka_record.h"
 
 /* A partition that is assigned to us. */
 struct partition {
@@ -48,8 +49,7 @@ struct consumer {
 	struct partition *last; /* the last record's partition, and librdkafka's topic of it */
 	const rd_kafka_topic_t *last_topic;
 
-	struct header *headers; /* room for a record's */
-	size_t header_room;
+	struct kafka_headers headers; /* room for a record's */
 
 	bool committing; /* an asynchronous commit is on its way */
 	int64_t next_commit_ns;

@@ -260,11 +260,44 @@ static bool set_consumer(rd_kafka_conf_t *conf, const struct settings *settings,
 	       set_int(conf, "kafka.session_timeout_ms", "session.timeout.ms", session_ms, err);
 }
 
+/*
+ * In no group. It reads up to the end and not beyond, so that the end is told, and no broker waits
+ * for more to come while it wants to read elsewhere. The log may begin later than what it asked
+ * for, which is then gone.
+ */
+static const struct preset reader_presets[] = {
+	{"enable.partition.eof", "true"},
+	{"fetch.wait.max.ms", "10"},
+	{"auto.offset.reset", "earliest"},
+};
+
+static bool set_reader(rd_kafka_conf_t *conf, const struct settings *settings, struct error *err)
+{
+	return set_presets(conf, consumer_presets, array_length(consumer_presets), err) &&
+	       set_group(conf, "client", &settings->kafka.client, err) &&
+	       set_group(conf, "consumer", &settings->kafka.consumer, err) &&
+	       set_presets(conf, reader_presets, array_length(reader_presets), err);
+}
+
 static bool set_producer(rd_kafka_conf_t *conf, const struct settings *settings, struct error *err)
 {
 	return set_presets(conf, producer_presets, array_length(producer_presets), err) &&
 	       set_group(conf, "client", &settings->kafka.client, err) &&
 	       set_group(conf, "producer", &settings->kafka.producer, err);
+}
+
+static bool set_role(rd_kafka_conf_t *conf, const struct settings *settings, enum kafka_role role,
+	struct error *err)
+{
+	switch (role) {
+	case KAFKA_CONSUMER:
+		return set_consumer(conf, settings, err);
+	case KAFKA_PRODUCER:
+		return set_producer(conf, settings, err);
+	case KAFKA_READER:
+		break;
+	}
+	return set_reader(conf, settings, err);
 }
 
 static bool check_strategy(const rd_kafka_conf_t *conf, struct error *err)
@@ -289,8 +322,7 @@ rd_kafka_conf_t *kafka_conf_new(const struct settings *settings, enum kafka_role
 	CLEANUP(destroy_conf) rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	if (!set_presets(conf, common_presets, array_length(common_presets), err))
 		return NULL;
-	if (!(role == KAFKA_CONSUMER ? set_consumer(conf, settings, err)
-				     : set_producer(conf, settings, err)))
+	if (!set_role(conf, settings, role, err))
 		return NULL;
 	if (!set(conf, "kafka.brokers", "bootstrap.servers", settings->kafka.brokers, err) ||
 		!set_security(conf, settings, link, err) || !check_strategy(conf, err))
@@ -328,7 +360,7 @@ rd_kafka_t *kafka_client_new(rd_kafka_conf_t *conf, enum kafka_role role, struct
 {
 	char text[512];
 	rd_kafka_t *client =
-		rd_kafka_new(role == KAFKA_CONSUMER ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf,
+		rd_kafka_new(role == KAFKA_PRODUCER ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf,
 			text, sizeof(text));
 	if (client == NULL) {
 		rd_kafka_conf_destroy(conf);

@@ -30,7 +30,11 @@
 #include "io/settings.h"
 #include "kafka_failure.h"
 
-enum kafka_role { KAFKA_CONSUMER, KAFKA_PRODUCER };
+enum kafka_role {
+	KAFKA_CONSUMER,
+	KAFKA_PRODUCER,
+	KAFKA_READER, /* a consumer that is in no group */
+};
 
 struct trouble;
 
@@ -99,13 +103,6 @@ void kafka_link_probe(struct kafka_link *link, rd_kafka_t *rk);
 
 /* How long until kafka_link_probe() has something to do, at most `limit_ms`. */
 int kafka_link_wait_ms(struct kafka_link *link, int limit_ms);
-
-/*
- * Asks a broker about a topic, and creates none. The topic's error; `ret_answered` says whether a
- * broker answered at all.
- */
-rd_kafka_resp_err_t kafka_topic_ask(
-	rd_kafka_t *client, const char *topic, int timeout_ms, bool *ret_answered);
 
 /*
  * A configuration made from the settings, with the link's callbacks set and the link as opaque.

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "kafka_conf.h"
+#include "kafka_record.h"
 
 /* A broker answers one request of a connection after the other: a fetch that waits for records
  * (fetch.wait.max.ms, 500) may be before the probe. */
@@ -406,28 +407,6 @@ int kafka_link_wait_ms(struct kafka_link *link, int limit_ms)
 	return wait_ms < limit_ms ? (int)wait_ms : limit_ms;
 }
 
-rd_kafka_resp_err_t kafka_topic_ask(
-	rd_kafka_t *client, const char *topic, int timeout_ms, bool *ret_answered)
-{
-	rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
-	if (handle == NULL)
-		return rd_kafka_last_error();
-	const struct rd_kafka_metadata *metadata = NULL;
-	rd_kafka_resp_err_t code = rd_kafka_metadata(client, 0, handle, &metadata, timeout_ms);
-	*ret_answered = code == RD_KAFKA_RESP_ERR_NO_ERROR;
-	if (metadata != NULL) {
-		code = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-		if (metadata->topic_cnt == 1 &&
-			metadata->topics[0].err != RD_KAFKA_RESP_ERR_NO_ERROR)
-			code = metadata->topics[0].err;
-		else if (metadata->topic_cnt == 1 && metadata->topics[0].partition_cnt > 0)
-			code = RD_KAFKA_RESP_ERR_NO_ERROR;
-		rd_kafka_metadata_destroy(metadata);
-	}
-	rd_kafka_topic_destroy(handle);
-	return code;
-}
-
 /*
  * A topic to ask about: one in trouble, in turns, else the one that shows that brokers are there.
  * NULL when out of memory. The lock is held.
@@ -459,7 +438,9 @@ void kafka_link_probe(struct kafka_link *link, rd_kafka_t *client)
 		return;
 
 	bool answered = false;
-	rd_kafka_resp_err_t code = kafka_topic_ask(client, topic, PROBE_TIMEOUT_MS, &answered);
+	int32_t partitions = 0;
+	rd_kafka_resp_err_t code =
+		kafka_topic_ask(client, topic, PROBE_TIMEOUT_MS, &answered, &partitions);
 	if (!answered) {
 		went_down(link);
 	} else {

@@ -191,25 +191,27 @@ static enum send_status refused(
 	return status;
 }
 
-enum send_status producer_send(struct producer *producer, const char *topic, struct bytes key,
-	struct bytes value, const struct header *headers, size_t header_count, void *tag,
-	struct error *err)
+enum send_status producer_send_record(
+	struct producer *producer, const struct record *record, void *tag, struct error *err)
 {
-	rd_kafka_headers_t *made = make_headers(headers, header_count);
+	rd_kafka_headers_t *made = make_headers(record->headers, record->header_count);
 	if (made == NULL) {
 		error_memory(err);
 		return SEND_FULL;
 	}
-	rd_kafka_topic_t *handle = lock_topic(producer, topic, err);
+	rd_kafka_topic_t *handle = lock_topic(producer, record->topic, err);
 	if (handle == NULL) {
 		rd_kafka_headers_destroy(made);
 		return SEND_FULL;
 	}
 	rd_kafka_vu_t parts[] = {
 		{.vtype = RD_KAFKA_VTYPE_RKT, .u.rkt = handle},
+		{.vtype = RD_KAFKA_VTYPE_PARTITION, .u.i32 = record->partition},
 		{.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = RD_KAFKA_MSG_F_COPY},
-		{.vtype = RD_KAFKA_VTYPE_KEY, .u.mem = {(void *)key.data, key.length}},
-		{.vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = {(void *)value.data, value.length}},
+		{.vtype = RD_KAFKA_VTYPE_KEY,
+			.u.mem = {(void *)record->key.data, record->key.length}},
+		{.vtype = RD_KAFKA_VTYPE_VALUE,
+			.u.mem = {(void *)record->value.data, record->value.length}},
 		{.vtype = RD_KAFKA_VTYPE_HEADERS, .u.headers = made},
 		{.vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = tag},
 	};
@@ -217,10 +219,25 @@ enum send_status producer_send(struct producer *producer, const char *topic, str
 	enum send_status status = SEND_QUEUED;
 	if (error != NULL) {
 		rd_kafka_headers_destroy(made);
-		status = refused(producer, error, topic, err);
+		status = refused(producer, error, record->topic, err);
 	}
 	pthread_rwlock_unlock(&producer->lock);
 	return status;
+}
+
+enum send_status producer_send(struct producer *producer, const char *topic, struct bytes key,
+	struct bytes value, const struct header *headers, size_t header_count, void *tag,
+	struct error *err)
+{
+	struct record record = {
+		.topic = topic,
+		.partition = RD_KAFKA_PARTITION_UA,
+		.key = key,
+		.value = value,
+		.headers = headers,
+		.header_count = header_count,
+	};
+	return producer_send_record(producer, &record, tag, err);
 }
 
 void producer_hurry(struct producer *producer)

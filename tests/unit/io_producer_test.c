@@ -206,6 +206,40 @@ static void keys_land_where_java_clients_put_them(void **state)
 	rd_kafka_destroy(reader);
 }
 
+static void a_record_as_it_was_read_goes_into_the_partition_it_names(void **state)
+{
+	struct test *test = *state;
+	start(test);
+	const struct header header = {BYTES("name"), BYTES("value")};
+	struct error err = {0};
+	for (int32_t partition = 0; partition < 4; partition++) {
+		struct record record = {.topic = results,
+			.partition = partition,
+			.offset = 99,
+			.key = BYTES("the same"),
+			.value = BYTES("value"),
+			.headers = &header,
+			.header_count = 1};
+		assert_int_equal(
+			producer_send_record(test->producer, &record, NULL, &err), SEND_QUEUED);
+	}
+	UNTIL(test->reports == 4, producer_poll(test->producer, 100));
+	rd_kafka_t *reader = make_reader(test, results, 4);
+	bool seen[4] = {false};
+	for (int i = 0; i < 4; i++) {
+		rd_kafka_message_t *message = read_one(reader);
+		rd_kafka_headers_t *headers = NULL;
+		assert_int_equal(
+			rd_kafka_message_headers(message, &headers), RD_KAFKA_RESP_ERR_NO_ERROR);
+		assert_int_equal(rd_kafka_header_cnt(headers), 1);
+		assert_int_equal(message->key_len, 8);
+		assert_false(seen[message->partition]);
+		seen[message->partition] = true;
+		rd_kafka_message_destroy(message);
+	}
+	rd_kafka_destroy(reader);
+}
+
 static void a_record_larger_than_the_producer_may_send_is_refused_at_once(void **state)
 {
 	struct test *test = *state;
@@ -361,6 +395,7 @@ int main(void)
 		TEST(a_record_arrives_with_key_value_and_headers),
 		TEST(absent_and_empty_keys_and_values_stay_so),
 		TEST(keys_land_where_java_clients_put_them),
+		TEST(a_record_as_it_was_read_goes_into_the_partition_it_names),
 		TEST(a_record_larger_than_the_producer_may_send_is_refused_at_once),
 		TEST(a_record_of_900_kb_with_a_key_as_large_is_taken),
 		TEST(a_full_queue_says_so_and_has_room_again_later),
