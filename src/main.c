@@ -9,6 +9,8 @@ static const struct command commands[] = {
 		command_check_options},
 	{"lookup", "ask the API for one customer's latest case ID; exit status 3: there is none",
 		command_lookup, command_lookup_options},
+	{"replay", "publish again the requests behind error events", command_replay,
+		command_replay_options},
 	{"health", "ask the running service whether it is alive; exit status 0 or 1",
 		command_health, command_health_options},
 	{"demo", "everything at once: broker, API, service and requests; nothing to configure",

@@ -100,6 +100,8 @@ int command_check(const struct command_line *line);
 extern const struct command_option command_check_options[];
 int command_lookup(const struct command_line *line);
 extern const struct command_option command_lookup_options[];
+int command_replay(const struct command_line *line);
+extern const struct command_option command_replay_options[];
 int command_health(const struct command_line *line);
 extern const struct command_option command_health_options[];
 int command_demo(const struct command_line *line);

@@ -220,8 +220,9 @@ static void a_record_as_it_was_read_goes_into_the_partition_it_names(void **stat
 			.value = BYTES("value"),
 			.headers = &header,
 			.header_count = 1};
-		assert_int_equal(
-			producer_send_record(test->producer, &record, NULL, &err), SEND_QUEUED);
+		assert_int_equal(producer_send_record(test->producer, &record,
+					 (void *)(uintptr_t)partition, &err),
+			SEND_QUEUED);
 	}
 	UNTIL(test->reports == 4, producer_poll(test->producer, 100));
 	rd_kafka_t *reader = make_reader(test, results, 4);

@@ -1,6 +1,8 @@
 """Puts requests into Kafka and takes results out of it."""
 
 import contextlib
+import socket
+import struct
 import sys
 import time
 import uuid
@@ -67,6 +69,23 @@ class Topics:
         for future in self.admin.delete_topics([name]).values():
             future.result(30)
         wait_for(lambda: not self._partitions(name), f"topic {name} is gone")
+
+    def delete_records(self, topic: str, before: Dict[int, int]) -> None:
+        """Removes the records of each partition below an offset, as retention does.
+
+        confluent_kafka has this only from 2.4 on, so the request is written out: DeleteRecords, version 1.
+        """
+        host, port = self.bootstrap.rsplit(":", 1)
+        partitions = b"".join(struct.pack(">iq", p, offset) for p, offset in before.items())
+        name = topic.encode()
+        body = struct.pack(">hhih", 21, 1, 7, -1) + struct.pack(">ih", 1, len(name)) + name
+        body += struct.pack(">i", len(before)) + partitions + struct.pack(">i", 20_000)
+        with socket.create_connection((host, int(port)), 20) as connection, connection.makefile("rwb") as stream:
+            stream.write(struct.pack(">i", len(body)) + body)
+            stream.flush()
+            answer = stream.read(*struct.unpack(">i", stream.read(4)))
+        errors = [struct.unpack_from(">h", answer, len(answer) - 14 * (n + 1) + 12)[0] for n in range(len(before))]
+        assert not any(errors), f"DeleteRecords of {topic}: {errors}"
 
     def produce(self, topic: str, partitions: int, requests: Iterable[Request], keep: bool = True) -> List[Request]:
         """Puts the requests into the topic and notes where each went.
