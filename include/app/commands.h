@@ -34,7 +34,8 @@ enum exit_status {
 /* An option of one command. A table of them ends with one without a name. */
 struct command_option {
 	const char *name;     /* without the two dashes */
-	const char *argument; /* what --help calls its value; NULL: takes none */
+	const char *argument; /* what --help calls its value; NULL: takes none; "[=WORD]": it may
+				 be left out */
 	const char *help;
 };
 
@@ -63,6 +64,7 @@ struct command_line {
 	struct command_given *given; /* the command's own options, in their order */
 	size_t given_count;
 	bool help;
+	const char *help_form; /* --help=FORM; NULL: as text for people */
 	bool version;
 };
 

@@ -33,6 +33,9 @@ bool error_system(struct error *err, int number, const char *format, ...)
 /* Puts "<the formatted text>: " in front of what is there. Always returns false. */
 bool error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Adds to what is there. Always returns false. */
+bool error_append(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Writes "out of memory". Always returns false. */
 bool error_memory(struct error *err);
 

@@ -17,6 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -199,5 +200,11 @@ void settings_write_example(FILE *out);
 
 /* Writes the reference of all settings as a Markdown table. */
 void settings_write_reference(FILE *out);
+
+/* Appends the man page of the configuration file, care360-lookup.cfg(5). */
+void settings_append_manual(struct buffer *out);
+
+/* The names that --set takes, but for librdkafka's properties: NULL after the last. */
+const char *settings_name(size_t index);
 
 #endif

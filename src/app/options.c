@@ -8,50 +8,50 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
 #include "base/mem.h"
 #include "base/spelling.h"
-
-#define PROGRAM "care360-lookup"
+#include "options.h"
 
 /* What getopt_long returns: the letter of a common option, or SET, or OWN and the row of a
  * command's. */
 enum { SET = 1, OWN = 256 };
 
-/* Options common to all commands. */
-static const struct common {
-	struct command_option option;
-	char letter;
-} common[] = {
+const struct common_option common_options[COMMON_OPTIONS] = {
 	{{"config", "FILE", "read this configuration (" COMMAND_DEFAULT_CONFIG ")"}, 'c'},
 	{{"set", "NAME=VALUE", "set one setting, such as lookup.in_flight=64; may be repeated"},
-		SET},
-	{{"help", NULL, "show this; after a command, its options"}, 'h'},
+		'\0'},
+	{{"help", "[=FORM]",
+		 "show this; after a command, its options; as man or cfg (man pages), bash or zsh "
+		 "(completion)"},
+		'h'},
 	{{"version", NULL, "show the version"}, 'V'},
 };
 
-#define OWN_MAX 16 /* options of one command */
-
-static size_t own_count(const struct command *command)
+size_t own_option_count(const struct command *command)
 {
 	size_t count = 0;
 	while (command != NULL && command->options != NULL && command->options[count].name != NULL)
 		count++;
-	return count < OWN_MAX ? count : OWN_MAX;
+	return count < OWN_OPTIONS_MAX ? count : OWN_OPTIONS_MAX;
+}
+
+static int has_argument(const struct command_option *option)
+{
+	if (option->argument == NULL)
+		return no_argument;
+	return option->argument[0] == '[' ? optional_argument : required_argument;
 }
 
 static struct option long_option(const struct command_option *option, int value)
 {
-	return (struct option){.name = option->name,
-		.has_arg = option->argument == NULL ? no_argument : required_argument,
-		.val = value};
+	return (struct option){.name = option->name, .has_arg = has_argument(option), .val = value};
 }
 
 /* Everything that may stand on the command line; `command` is NULL before it is known. */
 struct option_set {
 	const struct command *commands; /* all there are */
 	const struct command *command;
-	struct option longs[array_length(common) + OWN_MAX + 1];
+	struct option longs[COMMON_OPTIONS + OWN_OPTIONS_MAX + 1];
 };
 
 static void fill(
@@ -59,16 +59,19 @@ static void fill(
 {
 	*set = (struct option_set){.commands = commands, .command = command};
 	size_t count = 0;
-	for (size_t i = 0; i < array_length(common); i++)
-		set->longs[count++] = long_option(&common[i].option, common[i].letter);
-	for (size_t i = 0; i < own_count(command); i++)
+	for (size_t i = 0; i < COMMON_OPTIONS; i++) {
+		const struct common_option *common = &common_options[i];
+		set->longs[count++] =
+			long_option(&common->option, common->letter == '\0' ? SET : common->letter);
+	}
+	for (size_t i = 0; i < own_option_count(command); i++)
 		set->longs[count++] = long_option(&command->options[i], OWN + (int)i);
 }
 
 static const struct command *command_with_option(const struct command *commands, const char *name)
 {
 	for (; commands->name != NULL; commands++)
-		for (size_t i = 0; i < own_count(commands); i++)
+		for (size_t i = 0; i < own_option_count(commands); i++)
 			if (strcmp(commands->options[i].name, name) == 0)
 				return commands;
 	return NULL;
@@ -126,17 +129,24 @@ static bool refuse_option(const struct option_set *set, bool value_missing, int 
 
 static void take(struct command_line *line, const struct option_set *set, int found)
 {
-	if (found == 'c')
+	switch (found) {
+	case 'c':
 		line->config = optarg;
-	else if (found == SET)
+		break;
+	case SET:
 		line->assignments[line->assignment_count++] = optarg;
-	else if (found == 'h')
+		break;
+	case 'h':
 		line->help = true;
-	else if (found == 'V')
+		line->help_form = optarg;
+		break;
+	case 'V':
 		line->version = true;
-	else
+		break;
+	default:
 		line->given[line->given_count++] =
 			(struct command_given){set->command->options[found - OWN].name, optarg};
+	}
 }
 
 /* Reads options up to the first argument that is none, which begins at *at, and moves *at on. */
@@ -257,65 +267,15 @@ struct settings *command_settings(const struct command_line *line)
 	return settings;
 }
 
-/* Help */
-
-static void append_option(struct buffer *help, const struct command_option *option, char letter)
-{
-	char left[64] = "";
-	char short_form[] = {'-', letter, ',', ' ', '\0'};
-	snprintf(left, sizeof(left), "%s--%s %s", letter == SET ? "    " : short_form, option->name,
-		option->argument == NULL ? "" : option->argument);
-	buffer_append_format(help, "  %-24s  %s\n", left, option->help);
-}
-
-static void append_common(struct buffer *help)
-{
-	for (size_t i = 0; i < array_length(common); i++)
-		append_option(help, &common[i].option, common[i].letter);
-}
-
-static void append_program(struct buffer *help, const struct command *commands)
-{
-	buffer_append_text(help,
-		"Usage: " PROGRAM " [OPTIONS] COMMAND [OPTIONS]\n"
-		"\n"
-		"Answers look-up requests from Kafka with the customer's latest Care360 case ID.\n"
-		"\n"
-		"Commands:\n");
-	for (const struct command *command = commands; command->name != NULL; command++)
-		buffer_append_format(help, "  %-8s  %s\n", command->name, command->summary);
-	buffer_append_text(help, "\nOptions of all commands:\n");
-	append_common(help);
-	buffer_append_text(help, "\n" PROGRAM " COMMAND --help shows the options of a command.\n"
-				 "Exit status: 0 fine, 1 failed at run time, 2 wrong usage or "
-				 "configuration.\n");
-}
-
-static void append_command(struct buffer *help, const struct command *command)
-{
-	buffer_append_format(help, "Usage: " PROGRAM " %s [OPTIONS]\n\n%s\n\nOptions:\n",
-		command->name, command->summary);
-	for (size_t i = 0; i < own_count(command); i++)
-		append_option(help, &command->options[i], SET);
-	append_common(help);
-}
-
-static void show_help(const struct command *commands, const struct command_line *line)
-{
-	CLEANUP(buffer_fini) struct buffer help = {0};
-	if (line->command == NULL)
-		append_program(&help, commands);
-	else
-		append_command(&help, line->command);
-	fputs(buffer_text(&help), stdout);
-}
-
 static int run_line(const struct command *commands, const struct command_line *line)
 {
-	if (line->help) {
-		show_help(commands, line);
-		return EXIT_FINE;
+	struct error err = {0};
+	if (line->help && !help_show(commands, line, &err)) {
+		fprintf(stderr, PROGRAM ": %s\n", err.text);
+		return EXIT_WRONG_USAGE;
 	}
+	if (line->help)
+		return EXIT_FINE;
 	if (line->version || line->command == NULL) {
 		puts(PROGRAM " " CARE360_VERSION);
 		return EXIT_FINE;

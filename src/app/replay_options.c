@@ -44,13 +44,10 @@ static bool refuse_reason(struct bytes name, struct error *err)
 	if (nearest != NULL)
 		return error_set(
 			err, "--reason: there is no reason %s; did you mean %s?", text, nearest);
-	error_set(err, "--reason: there is no reason %s; those there are: ", text);
-	for (int reason = REASON_NONE + 1; reason < REASON_COUNT; reason++) {
-		strncat(err->text, reason > REASON_NONE + 1 ? ", " : "",
-			sizeof(err->text) - strlen(err->text) - 1);
-		strncat(err->text, reason_name((enum reason)reason),
-			sizeof(err->text) - strlen(err->text) - 1);
-	}
+	error_set(err, "--reason: there is no reason %s; those there are:", text);
+	for (int reason = REASON_NONE + 1; reason < REASON_COUNT; reason++)
+		error_append(err, "%s %s", reason == REASON_NONE + 1 ? "" : ",",
+			reason_name((enum reason)reason));
 	return false;
 }
 

@@ -16,14 +16,6 @@ __attribute__((format(printf, 2, 0))) static void write_text(
 	mark_cut(err, vsnprintf(err->text, sizeof(err->text), format, args));
 }
 
-/* Appends ": " and a text. */
-static void append_text(struct error *err, const char *text)
-{
-	size_t used = strlen(err->text);
-	int length = snprintf(err->text + used, sizeof(err->text) - used, ": %s", text);
-	mark_cut(err, (int)used + length);
-}
-
 bool error_set(struct error *err, const char *format, ...)
 {
 	if (err == NULL)
@@ -32,6 +24,19 @@ bool error_set(struct error *err, const char *format, ...)
 	va_start(args, format);
 	write_text(err, format, args);
 	va_end(args);
+	return false;
+}
+
+bool error_append(struct error *err, const char *format, ...)
+{
+	if (err == NULL)
+		return false;
+	size_t used = strlen(err->text);
+	va_list args;
+	va_start(args, format);
+	int length = vsnprintf(err->text + used, sizeof(err->text) - used, format, args);
+	va_end(args);
+	mark_cut(err, (int)used + length);
 	return false;
 }
 
@@ -46,8 +51,7 @@ bool error_system(struct error *err, int number, const char *format, ...)
 
 	char buffer[128];
 	const char *reason = strerror_r(number, buffer, sizeof(buffer));
-	append_text(err, reason);
-	return false;
+	return error_append(err, ": %s", reason);
 }
 
 bool error_prefix(struct error *err, const char *format, ...)
@@ -59,7 +63,7 @@ bool error_prefix(struct error *err, const char *format, ...)
 	va_start(args, format);
 	write_text(err, format, args);
 	va_end(args);
-	append_text(err, inner.text);
+	error_append(err, ": %s", inner.text);
 	return false;
 }
 

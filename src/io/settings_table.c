@@ -227,6 +227,14 @@ const struct setting *setting_find(const char *name)
 	return NULL;
 }
 
+const char *settings_name(size_t index)
+{
+	for (size_t i = 0; i < settings_table_length; i++)
+		if (settings_table[i].type != SETTING_PROPERTIES && index-- == 0)
+			return settings_table[i].name;
+	return NULL;
+}
+
 const struct setting *setting_find_group(const char *name, const char **ret_property)
 {
 	for (size_t i = 0; i < settings_table_length; i++) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/mdoc.h"
 #include "base/mem.h"
 #include "settings_store.h"
 #include "settings_write.h"
@@ -315,4 +316,51 @@ void settings_write_reference(FILE *out)
 			buffer_text(&allowed), setting->meaning,
 			setting->flags & SETTING_RELOADABLE ? "; reloadable" : "");
 	}
+}
+
+/* The man page */
+
+static void append_manual_item(struct buffer *out, const struct setting *setting)
+{
+	CLEANUP(buffer_fini) struct buffer value = {0};
+	CLEANUP(buffer_fini) struct buffer allowed = {0};
+	CLEANUP(buffer_fini) struct buffer text = {0};
+	append_default(&value, setting);
+	append_allowed(&allowed, setting);
+	buffer_append_format(out, ".It Sy %s No =", setting->name);
+	mdoc_argument(out, buffer_text(&value));
+	buffer_append_text(out, "\n");
+	mdoc_sentence(out, setting->meaning);
+	if (allowed.length > 0) {
+		buffer_append_format(&text, "Allowed: %s.", buffer_text(&allowed));
+		mdoc_sentence(out, buffer_text(&text));
+	}
+	if (setting->flags & SETTING_RELOADABLE)
+		mdoc_sentence(out, "A reload changes it.");
+}
+
+void settings_append_manual(struct buffer *out)
+{
+	mdoc_begin(out, "care360-lookup.cfg", 5, "configuration of care360-lookup");
+	mdoc_section(out, "DESCRIPTION");
+	mdoc_paragraphs(out,
+		"The file is read with libconfig. Names with dots lie in groups:\n"
+		"\n"
+		"  kafka = {\n"
+		"      brokers = \"broker-1:9093,broker-2:9093\";\n"
+		"      security = { protocol = \"sasl_ssl\"; };\n"
+		"  };\n"
+		"\n"
+		"Whatever is left out has its default, which stands below beside its name. The "
+		"environment wins over the file, with CARE360_LOOKUP_KAFKA_BROKERS for "
+		"kafka.brokers, and --set kafka.brokers=... over both. Lists are a,b there.\n"
+		"\n"
+		"care360-lookup check finds every mistake and names its line; check --show says "
+		"what is in effect and where it came from.");
+	mdoc_section(out, "SETTINGS");
+	buffer_append_text(out, ".Bl -tag -width Ds\n");
+	for (size_t i = 0; i < settings_table_length; i++)
+		append_manual_item(out, &settings_table[i]);
+	buffer_append_text(out, ".El\n");
+	mdoc_see_also(out, "care360-lookup 1");
 }

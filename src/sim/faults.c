@@ -308,6 +308,11 @@ json_object *faults_to_json(const struct faults *faults)
 	return list;
 }
 
+const char *fault_name(size_t index)
+{
+	return index < fault_type_count ? fault_types[index].name : NULL;
+}
+
 void faults_help(struct buffer *help)
 {
 	for (size_t i = 0; i < fault_type_count; i++) {

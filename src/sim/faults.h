@@ -76,6 +76,9 @@ const struct fault *faults_pick(
 /* The list as it was given, each with `left` where it has a count. The caller puts it. */
 json_object *faults_to_json(const struct faults *faults);
 
+/* The names of faults, "status_" being the beginning of some; NULL after the last. */
+const char *fault_name(size_t index);
+
 /* Appends a line for every fault and every key, for --help. */
 void faults_help(struct buffer *help);
 

@@ -100,10 +100,12 @@ int main(int count, char **arguments)
 		fprintf(stderr, "care360-sim: %s (--help shows all options)\n", err.text);
 		return EXIT_USAGE;
 	}
-	if (options.help) {
-		options_help();
-		return EXIT_FINE;
+	if (options.help && !options_help(&options, &err)) {
+		fprintf(stderr, "care360-sim: %s\n", err.text);
+		return EXIT_USAGE;
 	}
+	if (options.help)
+		return EXIT_FINE;
 	if (options.version) {
 		puts("care360-sim " CARE360_VERSION);
 		return EXIT_FINE;

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
+#include "base/usage.h"
 
 #define KEY_BYTES 4096
 
@@ -143,8 +144,9 @@ static bool set_seed(
 static bool set_help(
 	struct options *options, const char *name, const char *value, struct error *err)
 {
-	(void)value;
 	(void)err;
+	if (value != NULL)
+		options->help_form = value;
 	options->help = options->help || strcmp(name, "help") == 0;
 	options->version = options->version || strcmp(name, "version") == 0;
 	return true;
@@ -170,7 +172,8 @@ static const struct row rows[] = {
 	{"record", 0, "FILE", set_path, "append a line of JSON for every request"},
 	{"tls-certificate", 0, "FILE", set_path, "speak TLS, with this certificate (PEM)"},
 	{"tls-key", 0, "FILE", set_path, "and its key (PEM)"},
-	{"help", 'h', NULL, set_help, "show this"},
+	{"help", 'h', "[=FORM]", set_help,
+		"show this; as man (a man page), bash or zsh (completion)"},
 	{"version", 'V', NULL, set_help, "show the version"},
 };
 
@@ -186,12 +189,18 @@ static const struct row *find_row(int found)
 	return NULL;
 }
 
+static int has_argument(const struct row *row)
+{
+	if (row->argument == NULL)
+		return no_argument;
+	return row->argument[0] == '[' ? optional_argument : required_argument;
+}
+
 static void fill_longs(struct option *longs)
 {
 	for (size_t i = 0; i < array_length(rows); i++)
-		longs[i] = (struct option){rows[i].name,
-			rows[i].argument == NULL ? no_argument : required_argument, NULL,
-			LONG_BASE + (int)i};
+		longs[i] = (struct option){
+			rows[i].name, has_argument(&rows[i]), NULL, LONG_BASE + (int)i};
 }
 
 static bool check(const struct options *options, struct error *err)
@@ -237,28 +246,29 @@ void options_fini(struct options *options)
 	*options = (struct options){0};
 }
 
+static const char summary[] = "plays the Care360 API for tests and demonstrations";
+
 static const char introduction[] =
 	"Usage: care360-sim --api-key-file FILE [OPTIONS]\n"
 	"\n"
-	"The Care360 API for tests and demonstrations: answers\n"
+	"Plays the Care360 API for tests and demonstrations: answers\n"
 	"GET /api/v1/customer-latest-case-id as it is documented, and misbehaves on demand.\n"
 	"Once it listens it says so in one line, and where; SIGTERM and SIGINT end it.\n"
 	"\n"
 	"Options:\n";
 
 static const char cases_text[] =
-	"\n"
 	"Cases: without a file every customer has a case, with the id\n"
 	"  SHA-256(EMAIL + \"\\n\" + PHONE), its first 16 bytes in lower hexadecimal, grouped\n"
 	"  8-4-4-4-12, what is absent being empty. An e-mail that begins with \"nobody\" has "
 	"none,\n"
-	"  nor has a phone number without e-mail that begins with \"+000\".\n"
-	"\n"
+	"  nor has a phone number without e-mail that begins with \"+000\".\n";
+
+static const char fault_text[] =
 	"A FAULT is NAME[=PERCENT][:KEY=VALUE...], such as status_503=30:retry_after=2 or\n"
 	"  reset:match=poison@:count=5. A request gets at most one: percentages add up. Names:\n";
 
 static const char control_text[] =
-	"\n"
 	"While it runs, on the same port, without a key:\n"
 	"  GET    /_sim/settings  what is set\n"
 	"  PUT    /_sim/settings  change what the JSON object names, all of it or nothing:\n"
@@ -270,24 +280,83 @@ static const char control_text[] =
 	"  DELETE /_sim/faults    no faults any more\n"
 	"  GET    /_sim/stats     requests, replies by kind, under way; completes the record "
 	"first\n"
-	"  DELETE /_sim/stats     count from nothing again\n"
-	"\n"
-	"Exit status: 0 fine, 1 failed at run time, 2 wrong usage.\n";
+	"  DELETE /_sim/stats     count from nothing again\n";
 
-void options_help(void)
+static const char exit_status[] = "0 fine, 1 failed at run time, 2 wrong usage.";
+
+static void append_help(struct buffer *help)
 {
-	CLEANUP(buffer_fini) struct buffer help = {0};
-
-	buffer_append_text(&help, introduction);
+	buffer_append_text(help, introduction);
 	for (size_t i = 0; i < array_length(rows); i++) {
 		char name[64] = "";
 		char letter[] = {'-', rows[i].letter, ',', ' ', '\0'};
-		snprintf(name, sizeof(name), "%s--%s %s", rows[i].letter == 0 ? "    " : letter,
-			rows[i].name, rows[i].argument == NULL ? "" : rows[i].argument);
-		buffer_append_format(&help, "  %-28s  %s\n", name, rows[i].help);
+		const char *argument = rows[i].argument == NULL ? "" : rows[i].argument;
+		snprintf(name, sizeof(name), "%s--%s%s%s", rows[i].letter == 0 ? "    " : letter,
+			rows[i].name, argument[0] == '[' ? "" : " ", argument);
+		buffer_append_format(help, "  %-28s  %s\n", name, rows[i].help);
 	}
-	buffer_append_text(&help, cases_text);
-	faults_help(&help);
-	buffer_append_text(&help, control_text);
-	fputs(buffer_text(&help), stdout);
+	buffer_append_format(help, "\n%s\n%s", cases_text, fault_text);
+	faults_help(help);
+	buffer_append_format(help, "\n%s\nExit status: %s\n", control_text, exit_status);
+}
+
+static const char *form_value(size_t index)
+{
+	static const char *const forms[] = {"man", "bash", "zsh"};
+	return index < array_length(forms) ? forms[index] : NULL;
+}
+
+/* Appends one of the forms made of the usage. */
+static void append_usage(
+	struct buffer *out, void (*append)(struct buffer *out, const struct usage *usage))
+{
+	CLEANUP(buffer_fini) struct buffer faults = {0};
+	struct usage_option used[array_length(rows)];
+	for (size_t i = 0; i < array_length(rows); i++)
+		used[i] = (struct usage_option){
+			rows[i].name, rows[i].letter, rows[i].argument, rows[i].help};
+	buffer_append_text(&faults, fault_text);
+	faults_help(&faults);
+	const struct usage_values values[] = {
+		{"FORM", form_value, ""},
+		{"FAULT", fault_name, ""},
+	};
+	const struct usage_section sections[] = {
+		{"CASES", cases_text, true},
+		{"FAULTS", buffer_text(&faults), true},
+		{"CONTROL", control_text, true},
+		{"EXIT STATUS", exit_status, false},
+	};
+	append(out, &(struct usage){
+			    .program = "care360-sim",
+			    .summary = summary,
+			    .arguments = "OPTIONS",
+			    .options = used,
+			    .option_count = array_length(rows),
+			    .values = values,
+			    .value_count = array_length(values),
+			    .sections = sections,
+			    .section_count = array_length(sections),
+			    .see_also = "care360-lookup 1",
+		    });
+}
+
+bool options_help(const struct options *options, struct error *err)
+{
+	CLEANUP(buffer_fini) struct buffer out = {0};
+	const char *form = options->help_form;
+
+	if (form == NULL)
+		append_help(&out);
+	else if (strcmp(form, "man") == 0)
+		append_usage(&out, usage_append_manual);
+	else if (strcmp(form, "bash") == 0)
+		append_usage(&out, usage_append_bash);
+	else if (strcmp(form, "zsh") == 0)
+		append_usage(&out, usage_append_zsh);
+	else
+		return error_set(err,
+			"--help=%s: there is no such form; those there are: man, bash, zsh", form);
+	fputs(buffer_text(&out), stdout);
+	return !out.failed || error_memory(err);
 }

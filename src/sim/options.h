@@ -20,6 +20,7 @@ struct options {
 	uint64_t seed;
 	struct settings *settings;
 	bool help;
+	const char *help_form; /* NULL: as text for people */
 	bool version;
 };
 
@@ -27,7 +28,8 @@ struct options {
 bool options_read(struct options *options, int count, char **arguments, struct error *err);
 void options_fini(struct options *options);
 
-/* Prints all there is to know to standard output. */
-void options_help(void);
+/* Prints all there is to know to standard output, in the form asked for. False and err where there
+ * is no such form. */
+bool options_help(const struct options *options, struct error *err);
 
 #endif

@@ -59,6 +59,21 @@ static void marks_a_sentence_that_is_cut(void **state)
 	assert_string_equal(err.text + ERROR_TEXT_SIZE - 5, "x...");
 }
 
+static void appends_to_what_is_there(void **state)
+{
+	(void)state;
+	struct error err = {0};
+	error_set(&err, "choose one of:");
+	assert_false(error_append(&err, " %s", "a"));
+	assert_false(error_append(&err, ", %s", "b"));
+	assert_string_equal(err.text, "choose one of: a, b");
+	for (int i = 0; i < ERROR_TEXT_SIZE; i++)
+		error_append(&err, "xy");
+	assert_int_equal(strlen(err.text), ERROR_TEXT_SIZE - 1);
+	assert_string_equal(err.text + ERROR_TEXT_SIZE - 4, "...");
+	assert_false(error_append(NULL, "nobody cares"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -66,6 +81,7 @@ int main(void)
 		cmocka_unit_test(puts_a_prefix_in_front),
 		cmocka_unit_test(nobody_needs_to_care_why),
 		cmocka_unit_test(marks_a_sentence_that_is_cut),
+		cmocka_unit_test(appends_to_what_is_there),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
