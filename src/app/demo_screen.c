@@ -9,9 +9,9 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "progress.h"
 
 #define BAR_EVERY (100 * NS_PER_MS)
-#define BAR_WIDTH 24
 #define OFF       "\033[0m"
 
 static const char *const colours[] = {
@@ -85,14 +85,11 @@ void demo_screen_progress(
 {
 	if (!screen->terminal || total == 0 || (screen->bar && now < screen->bar_at + BAR_EVERY))
 		return;
-	size_t filled = done >= total ? BAR_WIDTH : done * BAR_WIDTH / total;
-	char line[512];
-	int length = snprintf(line, sizeof(line), "  [%.*s%.*s] %zu of %zu  %s", (int)filled,
-		"########################", (int)(BAR_WIDTH - filled), "........................",
-		done, total, text);
-	if (length > 0 && (size_t)length >= screen->width)
-		line[screen->width > 0 ? screen->width - 1 : 0] = '\0';
-	printf("\r\033[K%s", line);
+	char line[512] = "";
+	size_t width = screen->width > 2 ? screen->width - 2 : 0;
+	progress_bar(line, width < sizeof(line) ? width : sizeof(line), (int64_t)done,
+		(int64_t)total, text);
+	printf("\r\033[K  %s", line);
 	fflush(stdout);
 	screen->bar = true;
 	screen->bar_at = now;

