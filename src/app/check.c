@@ -4,8 +4,10 @@
 #include "app/commands.h"
 #include "base/mem.h"
 #include "io/kafka.h"
+#include "online.h"
 
 const struct command_option command_check_options[] = {
+	{"online", NULL, "try brokers, topics, rights and the API's address, too"},
 	{"show", NULL, "print every setting in effect, its unit and where it came from"},
 	{"example", NULL, "print a configuration file with every setting at its default"},
 	{"reference", NULL, "print what each setting means, as a Markdown table"},
@@ -51,5 +53,7 @@ int command_check(const struct command_line *line)
 		settings_show(settings, stdout);
 	else
 		say_fine(line);
+	if (command_flag(line, "online"))
+		return online_try(settings, stdout) ? EXIT_FINE : EXIT_FAILED;
 	return EXIT_FINE;
 }

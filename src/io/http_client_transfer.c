@@ -76,7 +76,7 @@ static enum reply_transport certificate_trouble(CURL *easy)
 	return REPLY_TLS;
 }
 
-static enum reply_transport transport_of(CURL *easy, CURLcode result)
+enum reply_transport transfer_transport(CURL *easy, CURLcode result)
 {
 	if (result == CURLE_PEER_FAILED_VERIFICATION)
 		return certificate_trouble(easy);
@@ -169,8 +169,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 /* Sets an option and remembers whether any one failed. */
 #define SET(option, value) (ok = curl_easy_setopt(easy, (option), (value)) == CURLE_OK && ok)
 
-/* What a request may do on the network. */
-static bool set_rules(CURL *easy, const struct transfer_setup *setup)
+bool transfer_set_rules(CURL *easy, const struct transfer_setup *setup)
 {
 	bool ok = true;
 	SET(CURLOPT_NOSIGNAL, 1L);
@@ -225,7 +224,7 @@ struct transfer *transfer_new(const struct transfer_setup *setup)
 	transfer->setup = setup;
 	transfer->easy = curl_easy_init();
 	transfer->parsed = curl_url();
-	if (!transfer->easy || !transfer->parsed || !set_rules(transfer->easy, setup) ||
+	if (!transfer->easy || !transfer->parsed || !transfer_set_rules(transfer->easy, setup) ||
 		!set_callbacks(transfer->easy, transfer)) {
 		transfer_free(transfer);
 		return NULL;
@@ -300,8 +299,8 @@ void transfer_finish(struct transfer *transfer, CURLcode result, int64_t now)
 	};
 	long status = 0;
 	transfer->duration_ns = now - transfer->started_ns;
-	transfer->transport =
-		transfer->stop ? STOPPED[transfer->stop] : transport_of(transfer->easy, result);
+	transfer->transport = transfer->stop ? STOPPED[transfer->stop]
+					     : transfer_transport(transfer->easy, result);
 	/* libcurl takes a connection's end inside the headers for theirs. */
 	if (transfer->transport == REPLY_HTTP && !transfer->headers_ended)
 		transfer->transport = REPLY_CONNECT;

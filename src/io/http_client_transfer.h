@@ -61,6 +61,13 @@ struct transfer {
 	int status;
 };
 
+/* What a request may do on the network: for every easy handle there is. False where libcurl lacks
+ * an option. */
+bool transfer_set_rules(CURL *easy, const struct transfer_setup *setup);
+
+/* What the result of a transfer is to us. */
+enum reply_transport transfer_transport(CURL *easy, CURLcode result);
+
 /* NULL when out of memory, or where libcurl lacks an option. `setup` must outlive it. */
 struct transfer *transfer_new(const struct transfer_setup *setup);
 

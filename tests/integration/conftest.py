@@ -11,6 +11,7 @@ from harness import paths  # noqa: E402
 from harness.broker import KafkaBroker, MockCluster  # noqa: E402
 from harness.records import Topics  # noqa: E402
 from harness.scene import Scene  # noqa: E402
+from harness.secured import Secured  # noqa: E402
 from harness.sim import Sim  # noqa: E402
 
 _FIGURES = []
@@ -37,6 +38,14 @@ def mock_topics(tmp_path_factory):
         topics = Topics(mock.bootstrap, mock)
         yield topics
         topics.end()
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory):
+    """A real broker with encrypted listeners and rights."""
+    secured = Secured(tmp_path_factory.mktemp("secured"))
+    yield secured
+    secured.end()
 
 
 @pytest.fixture

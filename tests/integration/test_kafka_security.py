@@ -1,61 +1,15 @@
 """Encrypted brokers: logging in works, and what is wrong with it is said once, in words."""
 
-import pathlib
-from typing import Any, Dict
-
 import confluent_kafka
 import pytest
 
-from harness.broker import KafkaBroker, Security
-from harness.records import Topics
 from harness.requests import small
 from harness.scene import Scene
-from harness.tls import Authority
+from harness.secured import PASSWORD
 from harness.waiting import stays_so, wait_for
 
-USER, PASSWORD, WRONG = "ada", "right-word-7", "wrong-word-8"
+WRONG = "wrong-word-8"
 SCRAM_IS_RIGHT = 0x020601FF  # before librdkafka 2.6.1 SCRAM has a nonce too many, which Kafka 4 refuses
-
-
-class Secured:
-    """A broker with encrypted listeners, and what clients need to reach it."""
-
-    def __init__(self, directory: pathlib.Path) -> None:
-        self.directory = directory
-        authority = Authority(directory / "authority")
-        self.stranger = Authority(directory / "stranger").ca_file
-        self.client = authority.certificate("client", password="key-word-9")
-        self.ca_file = authority.ca_file
-        self.broker = KafkaBroker(Security(
-            authority.certificate("broker", "IP:127.0.0.1"), authority.ca_file, USER, PASSWORD)).start()
-        self.topics = Topics(self.broker.bootstrap)
-
-    def end(self) -> None:
-        self.topics.end()
-        self.broker.end()
-
-    def file(self, text: str) -> str:
-        path = self.directory / f"{text}.secret"
-        path.write_text(text + "\n")
-        return str(path)
-
-    def login(self, mechanism: str, password: str = PASSWORD, host: str = "127.0.0.1", ca_file: Any = None) -> Dict[str, Any]:
-        return {"kafka.brokers": f"{host}:{self.broker.sasl_port}", "kafka.security.protocol": "sasl_ssl",
-                "kafka.security.ca_file": str(ca_file or self.ca_file), "kafka.security.sasl_mechanism": mechanism,
-                "kafka.security.username": USER, "kafka.security.password_file": self.file(password),
-                "kafka.client.broker_address_family": "v4"}
-
-    def certificate(self) -> Dict[str, Any]:
-        return {"kafka.brokers": f"127.0.0.1:{self.broker.ssl_port}", "kafka.security.protocol": "ssl",
-                "kafka.security.ca_file": str(self.ca_file), "kafka.security.certificate_file": str(self.client.certificate),
-                "kafka.security.key_file": str(self.client.key), "kafka.security.key_password_file": self.file("key-word-9")}
-
-
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory):
-    secured = Secured(tmp_path_factory.mktemp("secured"))
-    yield secured
-    secured.end()
 
 
 @pytest.fixture

@@ -71,6 +71,9 @@ static void sends_the_headers_of_the_documentation(void **state)
 	stop(&f);
 }
 
+#define LATER_VERSION "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+/* W3C Trace Context, Level 1: 3.2.2 for the fields, 4.3 for versions. */
 static void sends_nothing_but_a_valid_traceparent(void **state)
 {
 	(void)state;
@@ -84,6 +87,16 @@ static void sends_nothing_but_a_valid_traceparent(void **state)
 		BYTES("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
 		BYTES("00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
 		BYTES("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0"),
+		BYTES("00-4bf92f3577b34da6a3ce929d0e0e4736-00F067AA0BA902B7-01"),
+		BYTES("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0A"),
+		BYTES("0A-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+		BYTES("00-4bf92f3577b34da6a3ce929d0e0e473-600f067aa0ba902b7-01"),
+		BYTES(" 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+		BYTES("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01 "),
+		/* Version 00 has no more fields; of what later ones add nothing is known. */
+		BYTES("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-evil"),
+		BYTES("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-evil"),
+		BYTES("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01."),
 		BYTES(""),
 	};
 	struct fixture f;
@@ -99,6 +112,11 @@ static void sends_nothing_but_a_valid_traceparent(void **state)
 		NULL);
 	await(&f);
 	assert_true(has_line(&f, array_length(INVALID), "traceparent: " TRACEPARENT));
+	/* A later version that has the fields of version 00 alone. */
+	begin(&f, &(struct http_request){.phone = BYTES("1"), .traceparent = BYTES(LATER_VERSION)},
+		NULL);
+	await(&f);
+	assert_true(has_line(&f, array_length(INVALID) + 1, "traceparent: " LATER_VERSION));
 	assert_true(has_line(&f, array_length(INVALID), "CV-Api-Key: first-key"));
 	stop(&f);
 }

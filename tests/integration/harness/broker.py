@@ -42,7 +42,8 @@ num.io.threads=4
 log.cleaner.enable=false
 """
 
-# Two more listeners: one where clients log in with a password, one where they show a certificate.
+# Two more listeners: one where clients log in with a password, one where they show a certificate. Everybody
+# there may do what deny() of harness/secured.py does not deny them.
 _SECURE_LISTENERS = ",SASL_SSL://127.0.0.1:{sasl_port},SSL://127.0.0.1:{ssl_port}"
 _SECURE_PROPERTIES = """\
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
@@ -55,6 +56,9 @@ listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.se
 listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
   user_{user}="{password}";
 listener.name.ssl.ssl.client.auth=required
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS
 """
 
 
