@@ -54,6 +54,7 @@ struct event {
 	 */
 	void *source;
 	uint64_t sequence;
+	int64_t received_at; /* of the monotonic clock; set by intake */
 
 	/* Set by flow: the request (malformed: what could be read, or NULL) and how it ends. */
 	struct request *request;

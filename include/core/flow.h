@@ -147,6 +147,26 @@ void flow_set_options(struct flow *flow, const struct flow_options *options);
 size_t flow_held(const struct flow *flow);
 size_t flow_retrying(const struct flow *flow);
 
+/* What an event waits for. */
+enum flow_wait {
+	FLOW_WAITS_FOR_LEAVE, /* for room at the API, or for the line to run again */
+	FLOW_WAITS_FOR_REPLY, /* of the API, which was asked at `time` */
+	FLOW_WAITS_FOR_RETRY, /* it failed, and is tried again at `time` */
+	FLOW_WAITS_FOR_ORDER, /* it has its outcome; one before it in its lane has none */
+};
+
+struct flow_oldest {
+	int64_t offset;
+	enum flow_wait wait;
+	int64_t time;
+	unsigned attempts; /* that failed so far */
+	unsigned refusals; /* as too many, in a row since */
+	int http_status;   /* of the last attempt that failed; 0 where it brought none */
+};
+
+/* The lowest offset of that source that it holds, and why; false where it holds none. */
+bool flow_oldest(struct flow *flow, const void *source, struct flow_oldest *ret_oldest);
+
 const struct flow_counters *flow_counters(const struct flow *flow);
 
 /* Adds the numbers of one flow to a sum over several. */

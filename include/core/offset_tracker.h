@@ -23,11 +23,11 @@ struct offset_tracker *offset_tracker_new(struct error *err);
 void offset_tracker_free(struct offset_tracker *tracker);
 
 /*
- * A record was received; offsets come in rising order. ret_sequence is its place, to name it by
- * later. False and err when out of memory.
+ * A record with that timestamp was received; offsets come in rising order. ret_sequence is its
+ * place, to name it by later. False and err when out of memory.
  */
-bool offset_tracker_open(
-	struct offset_tracker *tracker, int64_t offset, uint64_t *ret_sequence, struct error *err);
+bool offset_tracker_open(struct offset_tracker *tracker, int64_t offset, int64_t time_ms,
+	uint64_t *ret_sequence, struct error *err);
 
 /* The result of the record at that place is acknowledged. Once for each place. */
 void offset_tracker_done(struct offset_tracker *tracker, uint64_t sequence);
@@ -41,7 +41,7 @@ int64_t offset_tracker_watermark(const struct offset_tracker *tracker);
 /* How many records were received at or above the watermark, done or not. */
 size_t offset_tracker_uncommitted(const struct offset_tracker *tracker);
 
-/* The lowest offset that is not done; -1 where all are. */
-int64_t offset_tracker_oldest(const struct offset_tracker *tracker);
+/* The lowest offset that is not done, and its timestamp; -1 and -1 where all are. */
+int64_t offset_tracker_oldest(const struct offset_tracker *tracker, int64_t *ret_time_ms);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 struct partition *partition_new(const char *topic, int32_t number, struct error *err)
@@ -36,8 +37,12 @@ void partition_release(struct partition *partition)
 size_t partition_open(struct partition *partition, struct event *event, struct error *err)
 {
 	size_t uncommitted = 0;
+	int64_t time_ms = event->record.timestamp_ms;
+	if (time_ms < 0)
+		time_ms = clock_wall_ms();
 	pthread_mutex_lock(&partition->lock);
-	if (offset_tracker_open(partition->tracker, event->record.offset, &event->sequence, err))
+	if (offset_tracker_open(
+		    partition->tracker, event->record.offset, time_ms, &event->sequence, err))
 		uncommitted = offset_tracker_uncommitted(partition->tracker);
 	pthread_mutex_unlock(&partition->lock);
 	if (uncommitted > 0) {
@@ -74,6 +79,14 @@ size_t partition_uncommitted(struct partition *partition)
 	size_t uncommitted = offset_tracker_uncommitted(partition->tracker);
 	pthread_mutex_unlock(&partition->lock);
 	return uncommitted;
+}
+
+int64_t partition_oldest(struct partition *partition, int64_t *ret_time_ms)
+{
+	pthread_mutex_lock(&partition->lock);
+	int64_t oldest = offset_tracker_oldest(partition->tracker, ret_time_ms);
+	pthread_mutex_unlock(&partition->lock);
+	return oldest;
 }
 
 size_t partition_held(const struct partition *partition)

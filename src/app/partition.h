@@ -58,6 +58,10 @@ bool partition_revoked(const struct partition *partition);
 int64_t partition_watermark(struct partition *partition);
 size_t partition_uncommitted(struct partition *partition);
 
+/* The lowest offset received whose result is not acknowledged, and its timestamp (of its arrival
+ * here, where it has none); -1 and -1 where there is none. For any thread. */
+int64_t partition_oldest(struct partition *partition, int64_t *ret_time_ms);
+
 /* How many of its events are held. For any thread. */
 size_t partition_held(const struct partition *partition);
 

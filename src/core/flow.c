@@ -245,7 +245,8 @@ static struct lookup *next_ready(struct flow *flow, int64_t now)
 	return lookup != NULL ? lookup : first_ready(flow, &flow->fresh, now);
 }
 
-static void begin(struct flow *flow, struct lookup *lookup, const struct gate_leave *leave)
+static void begin(
+	struct flow *flow, struct lookup *lookup, const struct gate_leave *leave, int64_t now)
 {
 	flow_take_out(flow, lookup);
 	flow_close_lookup(flow, lookup);
@@ -253,6 +254,7 @@ static void begin(struct flow *flow, struct lookup *lookup, const struct gate_le
 	DL_APPEND(flow->under_way, lookup);
 	lookup->start = leave->start;
 	lookup->unproven_since = 0;
+	lookup->started_at = now;
 	lookup->probe = leave->kind == GATE_PROBE;
 	const struct event *event;
 	DL_FOREACH2 (lookup->events, event, merged_next)
@@ -293,7 +295,7 @@ enum flow_kind flow_next(struct flow *flow, int64_t now, struct flow_action *ret
 	flow->waits = leave.kind == GATE_WAIT;
 	if (leave.kind == GATE_WAIT)
 		return wait_for(flow, leave.until, ret_action);
-	begin(flow, lookup, &leave);
+	begin(flow, lookup, &leave, now);
 	*ret_action = (struct flow_action){
 		.lookup = lookup,
 		.timeout_ns = lookup->probe ? flow->options.probe_timeout_ns : 0,

@@ -44,6 +44,7 @@ struct lookup {
 	struct request request; /* e-mail and phone number, in `identity` */
 	enum lookup_state state;
 	uint64_t start;             /* UNDER_WAY: its start number */
+	int64_t started_at;         /* UNDER_WAY */
 	bool probe;                 /* UNDER_WAY: it was started while the line was stopped */
 	struct timer timer;         /* DELAYED */
 	struct lookup *next, *prev; /* READY, UNDER_WAY */

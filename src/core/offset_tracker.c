@@ -5,6 +5,7 @@
 #include "base/mem.h"
 
 #define FIRST_CAPACITY 256
+#define DONE           INT64_MIN
 
 /*
  * A ring of the offsets from `first` (the lowest that is not done) up to `next`, in the order of
@@ -12,7 +13,7 @@
  */
 struct slot {
 	int64_t offset;
-	bool done;
+	int64_t time_ms; /* or DONE */
 };
 
 struct offset_tracker {
@@ -65,20 +66,21 @@ static bool grow(struct offset_tracker *tracker, struct error *err)
 	return true;
 }
 
-bool offset_tracker_open(
-	struct offset_tracker *tracker, int64_t offset, uint64_t *ret_sequence, struct error *err)
+bool offset_tracker_open(struct offset_tracker *tracker, int64_t offset, int64_t time_ms,
+	uint64_t *ret_sequence, struct error *err)
 {
 	if (tracker->next - tracker->first == tracker->capacity && !grow(tracker, err))
 		return false;
-	*slot_at(tracker, tracker->next) = (struct slot){.offset = offset};
+	*slot_at(tracker, tracker->next) = (struct slot){.offset = offset, .time_ms = time_ms};
 	*ret_sequence = tracker->next++;
 	return true;
 }
 
 void offset_tracker_done(struct offset_tracker *tracker, uint64_t sequence)
 {
-	slot_at(tracker, sequence)->done = true;
-	while (tracker->first < tracker->next && slot_at(tracker, tracker->first)->done) {
+	slot_at(tracker, sequence)->time_ms = DONE;
+	while (tracker->first < tracker->next &&
+		slot_at(tracker, tracker->first)->time_ms == DONE) {
 		tracker->watermark = slot_at(tracker, tracker->first)->offset + 1;
 		tracker->first++;
 	}
@@ -94,7 +96,12 @@ size_t offset_tracker_uncommitted(const struct offset_tracker *tracker)
 	return (size_t)(tracker->next - tracker->first);
 }
 
-int64_t offset_tracker_oldest(const struct offset_tracker *tracker)
+int64_t offset_tracker_oldest(const struct offset_tracker *tracker, int64_t *ret_time_ms)
 {
-	return tracker->first < tracker->next ? slot_at(tracker, tracker->first)->offset : -1;
+	*ret_time_ms = -1;
+	if (tracker->first == tracker->next)
+		return -1;
+	const struct slot *oldest = slot_at(tracker, tracker->first);
+	*ret_time_ms = oldest->time_ms;
+	return oldest->offset;
 }

@@ -219,7 +219,7 @@ static void track(struct bench *bench)
 {
 	uint64_t sequences[IN_FLIGHT];
 	for (int i = 0; i < IN_FLIGHT; i++)
-		need(offset_tracker_open(bench->tracker, bench->offset++, &sequences[i], NULL),
+		need(offset_tracker_open(bench->tracker, bench->offset++, 0, &sequences[i], NULL),
 			"offset_tracker_open");
 	for (int i = 0; i < IN_FLIGHT; i++)
 		offset_tracker_done(bench->tracker, sequences[i]);
@@ -235,7 +235,7 @@ static void whole_way(struct bench *bench)
 		struct event *event = new_event(bench, i);
 		event->source = bench;
 		need(offset_tracker_open(
-			     bench->tracker, event->record.offset, &event->sequence, NULL),
+			     bench->tracker, event->record.offset, 0, &event->sequence, NULL),
 			"offset_tracker_open");
 		need(flow_add(bench->flow, event, NULL), "flow_add");
 	}

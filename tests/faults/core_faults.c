@@ -156,8 +156,8 @@ static bool track(void *context, struct error *err)
 		return false;
 	uint64_t sequence = 0;
 	for (int64_t offset = 0; offset < 600; offset++)
-		if (!offset_tracker_open(tracker, offset, &sequence, err))
-			assert_true(offset_tracker_open(tracker, offset, &sequence, NULL));
+		if (!offset_tracker_open(tracker, offset, 0, &sequence, err))
+			assert_true(offset_tracker_open(tracker, offset, 0, &sequence, NULL));
 	for (uint64_t i = 0; i < 600; i++)
 		offset_tracker_done(tracker, i);
 	assert_int_equal(offset_tracker_watermark(tracker), 600);

@@ -127,7 +127,7 @@ static void arrive(struct world *world, int customer)
 		place = (unsigned)assignment->partition;
 	tale->worker = place % world->plan.workers;
 
-	offset_tracker_open(assignment->tracker, tale->offset, &tale->sequence, NULL);
+	offset_tracker_open(assignment->tracker, tale->offset, 0, &tale->sequence, NULL);
 	assignment->tales =
 		reallocarray(assignment->tales, assignment->tale_count + 1, sizeof(size_t));
 	assignment->tales[assignment->tale_count++] = tale->number;

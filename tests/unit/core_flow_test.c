@@ -416,6 +416,14 @@ static void an_identity_that_is_the_key_is_counted(void **state)
 }
 
 static void an_identity_that_is_the_phone_number_is_counted_too(void **state)
+static struct flow_oldest oldest(struct talk *talk)
+{
+	struct flow_oldest oldest = {.offset = -1};
+	assert_true(flow_oldest(talk->flow, &talk->source, &oldest));
+	return oldest;
+}
+
+static void it_tells_what_the_oldest_event_waits_for(void **state)
 {
 	(void)state;
 	struct talk talk = new_talk();
@@ -485,6 +493,32 @@ static void counters_of_several_flows_add_up(void **state)
 		assert_int_equal(sum.retries[i], 2 * (i + 1));
 }
 
+	struct flow_oldest none;
+	assert_false(flow_oldest(talk.flow, &talk.source, &none));
+	int64_t first = add(&talk, "k", "a");
+	add(&talk, "k", "b");
+	assert_int_equal(oldest(&talk).wait, FLOW_WAITS_FOR_LEAVE);
+	assert_int_equal(oldest(&talk).offset, first);
+
+	struct lookup *a = sends(&talk, "a");
+	assert_int_equal(oldest(&talk).wait, FLOW_WAITS_FOR_REPLY);
+	assert_true(oldest(&talk).time == talk.now);
+	answer_found(&talk, sends(&talk, "b"));
+	answer(&talk, a, 500, "");
+	assert_int_equal(oldest(&talk).wait, FLOW_WAITS_FOR_RETRY);
+	assert_true(oldest(&talk).time >= talk.now);
+	assert_int_equal(oldest(&talk).attempts, 1);
+	assert_int_equal(oldest(&talk).http_status, 500);
+
+	waits_and_goes_on(&talk);
+	answer_refused(&talk, sends(&talk, "a"), "1");
+	assert_int_equal(oldest(&talk).refusals, 1);
+	waits_and_goes_on(&talk);
+	answer_found(&talk, sends(&talk, "a"));
+	assert_false(flow_oldest(talk.flow, &talk.source, &none));
+	close_talk(&talk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -513,6 +547,7 @@ int main(void)
 		cmocka_unit_test(an_identity_that_is_the_phone_number_is_counted_too),
 		cmocka_unit_test(new_options_hold_for_what_fails_from_now_on),
 		cmocka_unit_test(counters_of_several_flows_add_up),
+		cmocka_unit_test(it_tells_what_the_oldest_event_waits_for),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
