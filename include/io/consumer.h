@@ -99,7 +99,9 @@ void consumer_store(struct consumer *consumer, void *source, int64_t offset);
 
 /*
  * The offset that is committed for a source (where it began, until something is), and the end of
- * its log as last seen; -1 where unknown. False for a source that is no longer assigned.
+ * its log as last seen; -1 where unknown. The end is seen when records are fetched, so not while
+ * consumption is held up: see consumer_query_bounds(). False for a source that is no longer
+ * assigned.
  */
 bool consumer_position(
 	struct consumer *consumer, void *source, int64_t *ret_committed, int64_t *ret_end);
@@ -110,6 +112,25 @@ bool consumer_commit(struct consumer *consumer, struct error *err);
 /* Whether it is a member of the group with an assignment in place, an empty one too. For any
  * thread. */
 bool consumer_joined(const struct consumer *consumer);
+
+/* Since when it is not, of the monotonic clock; 0 while it is, -1 where it never was. For any
+ * thread. */
+int64_t consumer_left_at(const struct consumer *consumer);
+
+/* Where a partition's log begins and ends. */
+struct consumer_bounds {
+	const char *topic;
+	int32_t partition;
+	int64_t beginning; /* -1: unknown */
+	int64_t end;
+};
+
+/*
+ * Asks the brokers for the bounds of partitions, two requests a broker, and waits for the answers.
+ * What is not answered in time stays as it is. For any thread.
+ */
+void consumer_query_bounds(
+	struct consumer *consumer, struct consumer_bounds *bounds, size_t count, int timeout_ms);
 
 /*
  * Whether the topics exist and may be described, asked of the brokers without creating any;

@@ -99,6 +99,15 @@ void http_client_wake(struct http_client *client);
 bool http_client_take(struct http_client *client, void **ret_tag, struct reply *ret_reply,
 	int64_t *ret_duration_ns);
 
+/* The host and port that a base URL names, the scheme's own port where it names none. */
+struct http_origin {
+	char host[256];
+	unsigned port;
+};
+
+/* False and err where the text is no URL. For any thread. */
+bool http_client_origin(const char *base_url, struct http_origin *ret_origin, struct error *err);
+
 /* "7.88.1 OpenSSL/3.0.17 nghttp2/1.52.0": what is at work, for logs and metrics. For any thread. */
 const char *http_client_version(void);
 

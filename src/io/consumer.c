@@ -96,6 +96,8 @@ static void deliver(struct consumer *consumer, const rd_kafka_message_t *message
 		partition = offset_jumped(consumer, partition, message->offset);
 	if (partition == NULL)
 		return;
+	if (partition->start < 0)
+		partition->start = message->offset;
 	consumer->last = partition;
 	consumer->last_topic = message->rkt;
 	partition->next = message->offset + 1;
@@ -231,28 +233,6 @@ void consumer_resume_all(struct consumer *consumer)
 
 /* --- what is there --- */
 
-bool consumer_joined(const struct consumer *consumer)
-{
-	return consumer->joined;
-}
-
-bool consumer_position(
-	struct consumer *consumer, void *source, int64_t *ret_committed, int64_t *ret_end)
-{
-	const struct partition *partition = consumer_find_source(consumer, source);
-	if (partition == NULL)
-		return false;
-	int64_t low = -1;
-	int64_t high = -1;
-	rd_kafka_get_watermark_offsets(
-		consumer->client, partition->topic, partition->number, &low, &high);
-	*ret_committed = partition->committed >= 0 ? partition->committed : partition->start;
-	if (*ret_committed < 0)
-		*ret_committed = -1;
-	*ret_end = high >= 0 ? high : -1;
-	return true;
-}
-
 bool consumer_check_topics(struct consumer *consumer, const char *const *topics, size_t count,
 	int timeout_ms, struct error *err)
 {
@@ -319,6 +299,7 @@ struct consumer *consumer_new(const struct settings *settings,
 	consumer->callbacks = *callbacks;
 	consumer->queue_event = -1;
 	consumer->wake_event = -1;
+	consumer->left_at = -1;
 	const char *first = settings->kafka.request_topics.count > 0
 				    ? settings->kafka.request_topics.items[0]
 				    : "";
@@ -341,7 +322,7 @@ static void drop_the_rest(struct consumer *consumer)
 	if (sources != NULL)
 		consumer_revoke(consumer, sources, count, true);
 	free(sources);
-	consumer->joined = false;
+	consumer_set_joined(consumer, false);
 }
 
 bool consumer_close(struct consumer *consumer, int timeout_ms, struct error *err)

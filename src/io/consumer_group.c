@@ -208,6 +208,14 @@ void consumer_store(struct consumer *consumer, void *source, int64_t offset)
 
 /* --- rebalance --- */
 
+void consumer_set_joined(struct consumer *consumer, bool joined)
+{
+	if (joined)
+		consumer->left_at = 0;
+	else if (consumer->left_at == 0)
+		consumer->left_at = clock_monotonic_ns();
+}
+
 static bool cooperative(struct consumer *consumer)
 {
 	const char *protocol = rd_kafka_rebalance_protocol(consumer->client);
@@ -359,7 +367,7 @@ static void take_partitions(
 			"where the group starts is not written down yet: %s", err.text);
 	rd_kafka_topic_partition_list_destroy(ends);
 	rd_kafka_topic_partition_list_destroy(list);
-	consumer->joined = true;
+	consumer_set_joined(consumer, true);
 	kafka_link_fine(&consumer->link, NULL);
 }
 
@@ -396,7 +404,7 @@ void consumer_revoke(struct consumer *consumer, void *const *sources, size_t cou
 static void give_partitions_up(
 	struct consumer *consumer, const rd_kafka_topic_partition_list_t *list, bool lost)
 {
-	consumer->joined = cooperative(consumer) && !lost;
+	consumer_set_joined(consumer, cooperative(consumer) && !lost);
 	void **sources = mem_new_array(void *, (size_t)list->cnt + 1);
 	size_t count = 0;
 	for (int i = 0; sources != NULL && i < list->cnt; i++) {

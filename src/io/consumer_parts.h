@@ -1,7 +1,7 @@
 /*
- * Inside io: the consumer, in two files. consumer.c polls, hands out records, and is born and ends;
- * consumer_group.c takes and gives up partitions, and commits. All of it runs on the polling
- * thread.
+ * Inside io: the consumer, in three files. consumer.c polls, hands out records, and is born and
+ * ends; consumer_group.c takes and gives up partitions, and commits; consumer_view.c tells how
+ * things are. All of it runs on the polling thread, but for what consumer.h gives to any.
  */
 #ifndef IO_CONSUMER_PARTS_H
 #define IO_CONSUMER_PARTS_H
@@ -22,11 +22,10 @@ struct partition {
 	const char *topic; /* one of the consumer's topic names */
 	int32_t number;
 	void *source;
-	int64_t start;  /* where it was assigned to begin; librdkafka's logical offset where unknown
-			 */
-	int64_t next;   /* the offset that the next record has, if none is missing; -1 unknown */
-	int64_t done;   /* everything below is done; -1: nothing yet */
-	int64_t stored; /* what librdkafka was told of it */
+	int64_t start;     /* where it began; librdkafka's logical offset while unknown */
+	int64_t next;      /* the offset that the next record has, if none is missing; -1 unknown */
+	int64_t done;      /* everything below is done; -1: nothing yet */
+	int64_t stored;    /* what librdkafka was told of it */
 	int64_t committed; /* what the broker has taken; -1 unknown */
 	bool paused;
 };
@@ -53,8 +52,8 @@ struct consumer {
 
 	bool committing; /* an asynchronous commit is on its way */
 	int64_t next_commit_ns;
-	_Atomic(bool) joined;
-	bool broken; /* it cannot go on; `failure` says why */
+	_Atomic(int64_t) left_at; /* as consumer_left_at() says */
+	bool broken;              /* it cannot go on; `failure` says why */
 	struct error failure;
 	bool closing; /* it takes no partitions any more */
 	int64_t close_by_ns;
@@ -78,6 +77,9 @@ void consumer_commit_in_time(struct consumer *consumer);
  */
 bool consumer_commit_now(struct consumer *consumer, const rd_kafka_topic_partition_list_t *offsets,
 	struct error *err);
+
+/* It is a member of the group from now on, or is none. */
+void consumer_set_joined(struct consumer *consumer, bool joined);
 
 /* Makes a source for one partition, which begins at `start`. */
 void consumer_open_partition(

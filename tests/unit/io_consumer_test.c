@@ -109,6 +109,39 @@ static void no_more_records_than_asked_for_come_from_one_poll(void **state)
 	}
 }
 
+static void where_it_began_and_what_is_there_are_known_after_its_first_record(void **state)
+{
+	(void)state;
+	int64_t committed = 0;
+	int64_t end = 0;
+	feed_many(40);
+	start(member);
+	UNTIL(member->received == 40, step(member));
+	for (int i = 0; i < 4; i++) {
+		assert_true(
+			consumer_position(member->consumer, &member->sources[i], &committed, &end));
+		assert_int_equal(committed, 0);
+		assert_int_equal(end, 10);
+	}
+	struct source unknown;
+	assert_false(consumer_position(member->consumer, &unknown, &committed, &end));
+}
+
+static void brokers_tell_the_end_of_what_is_not_fetched(void **state)
+{
+	(void)state;
+	start(member);
+	UNTIL(member->assigned == 4, step(member));
+	consumer_pause_all(member->consumer);
+	feed_many(40);
+	struct consumer_bounds bounds[] = {{requests, 0, -1, -1}, {requests, 3, -1, -1}};
+	consumer_query_bounds(member->consumer, bounds, 2, 10000);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(bounds[i].beginning, 0);
+		assert_int_equal(bounds[i].end, 10);
+	}
+}
+
 static void *wake_soon(void *context)
 {
 	usleep(50000);
@@ -217,6 +250,8 @@ int main(int argc, char **argv)
 		TEST(a_paused_source_delivers_nothing_until_it_is_resumed),
 		TEST(all_pause_and_resume_without_loss_or_repeat),
 		TEST(no_more_records_than_asked_for_come_from_one_poll),
+		TEST(where_it_began_and_what_is_there_are_known_after_its_first_record),
+		TEST(brokers_tell_the_end_of_what_is_not_fetched),
 		TEST(waking_ends_the_sleep),
 		TEST(a_missing_topic_is_reported_until_it_is_there),
 		TEST(topics_can_be_checked_without_joining),

@@ -364,6 +364,21 @@ static void names_the_libraries_at_work(void **state)
 	assert_non_null(strstr(version, "SSL"));
 }
 
+static void a_base_url_names_a_host_and_a_port(void **state)
+{
+	(void)state;
+	struct http_origin origin;
+	assert_true(http_client_origin("https://api.example.org", &origin, NULL));
+	assert_string_equal(origin.host, "api.example.org");
+	assert_int_equal(origin.port, 443);
+	assert_true(http_client_origin("http://[::1]:8081/path", &origin, NULL));
+	assert_string_equal(origin.host, "[::1]");
+	assert_int_equal(origin.port, 8081);
+	struct error err = {0};
+	assert_false(http_client_origin("https://", &origin, &err));
+	assert_true(err.text[0] != '\0');
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +400,7 @@ int main(void)
 		cmocka_unit_test(a_wake_before_the_wait_counts),
 		cmocka_unit_test(refuses_a_ca_file_that_cannot_be_read),
 		cmocka_unit_test(refuses_a_base_url_that_is_none),
+		cmocka_unit_test(a_base_url_names_a_host_and_a_port),
 		cmocka_unit_test(names_the_libraries_at_work),
 	};
 	return cmocka_run_group_tests(tests, set_up_library, end_library);
