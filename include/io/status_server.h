@@ -3,7 +3,8 @@
  *
  * It is the only module that knows libmicrohttpd. GET and HEAD only; the number of connections, the
  * time of each and the size of a request are limited, so that slow or hostile clients cost the
- * service nothing.
+ * service nothing. Where there are too many connections, those that asked nothing for the longest
+ * time make room: a new client is always served.
  */
 #ifndef IO_STATUS_SERVER_H
 #define IO_STATUS_SERVER_H
@@ -19,6 +20,7 @@
 struct status_answer {
 	int status; /* such as 200 */
 	const char *content_type;
+	const char *policy; /* a page's Content-Security-Policy; NULL: nothing may be loaded */
 	struct buffer body;
 };
 

@@ -9,27 +9,110 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
+#include <utlist.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
-#define MAX_CONNECTIONS   64
-#define TIMEOUT_SECONDS   10
+#define GUESTS_MAX        256
+#define CONNECTIONS_MAX   (2 * GUESTS_MAX) /* those that were shown out and still have to leave */
+#define SILENCE_SECONDS   10              /* a connection on which nothing comes for so long ends */
+#define REQUEST_NS        (30 * NS_PER_S) /* how long a request may take to come whole */
 #define REQUEST_BYTES_MAX 16384
 #define ANSWER_BYTES_MAX  1048576 /* of an answer to status_ask() */
 
+/* A connection. */
+struct guest {
+	int fd;
+	int64_t asked_at;          /* when its last request came; or it did itself */
+	struct guest *next, *prev; /* in the list; NULL once it was shown out */
+};
+
+/*
+ * One thread, libmicrohttpd's, runs all callbacks, so the list needs no lock. It is in the order of
+ * `asked_at`: at its head are those that occupy a place and do not use it.
+ */
 struct status_server {
 	struct MHD_Daemon *daemon;
 	status_answer_fn *answer;
 	void *context;
+	struct guest *guests;
+	size_t guest_count;
 };
+
+static void leave_list(struct status_server *server, struct guest *guest)
+{
+	if (guest->prev == NULL)
+		return;
+	DL_DELETE(server->guests, guest);
+	guest->prev = NULL;
+	server->guest_count--;
+}
+
+static void join_list(struct status_server *server, struct guest *guest)
+{
+	guest->asked_at = clock_monotonic_ns();
+	DL_APPEND(server->guests, guest);
+	server->guest_count++;
+}
+
+/* Ends a connection: libmicrohttpd sees the end, and closes it. */
+static void show_out(struct status_server *server, struct guest *guest)
+{
+	shutdown(guest->fd, SHUT_RDWR);
+	leave_list(server, guest);
+}
+
+static void welcome(struct status_server *server, int fd, void **place)
+{
+	struct guest *guest = mem_new(struct guest);
+	if (guest == NULL) {
+		shutdown(fd, SHUT_RDWR);
+		return;
+	}
+	*place = guest;
+	guest->fd = fd;
+	join_list(server, guest);
+	struct guest *first;
+	while ((first = server->guests) != NULL &&
+		(server->guest_count > GUESTS_MAX ||
+			guest->asked_at - first->asked_at > REQUEST_NS))
+		show_out(server, first);
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **place,
+	enum MHD_ConnectionNotificationCode what)
+{
+	struct status_server *server = context;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		welcome(server,
+			MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+				->connect_fd,
+			place);
+	} else if (*place != NULL) {
+		leave_list(server, *place);
+		free(*place);
+		*place = NULL;
+	}
+}
+
+/* A request came: its connection is in use. */
+static void note_request(struct status_server *server, struct MHD_Connection *connection)
+{
+	struct guest *guest =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
+			->socket_context;
+	if (guest == NULL || guest->prev == NULL)
+		return;
+	leave_list(server, guest);
+	join_list(server, guest);
+}
 
 static const char *const headers[][2] = {
 	{"Cache-Control", "no-store"},
 	{"X-Content-Type-Options", "nosniff"},
-	{"Content-Security-Policy",
-		"default-src 'none'; style-src 'unsafe-inline'; "
-		"script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
-		"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"},
+	{"Referrer-Policy", "no-referrer"},
+	{"Cross-Origin-Resource-Policy", "same-origin"},
 };
 
 static enum MHD_Result respond(struct MHD_Connection *connection, struct status_answer *answer)
@@ -40,6 +123,9 @@ static enum MHD_Result respond(struct MHD_Connection *connection, struct status_
 	if (response == NULL)
 		return MHD_NO;
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, answer->content_type);
+	MHD_add_response_header(response, "Content-Security-Policy",
+		answer->policy != NULL ? answer->policy
+				       : "default-src 'none'; frame-ancestors 'none'");
 	for (size_t i = 0; i < array_length(headers); i++)
 		MHD_add_response_header(response, headers[i][0], headers[i][1]);
 	if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
@@ -59,23 +145,26 @@ static void set_text(struct status_answer *answer, int status, const char *text)
 
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection,
 	const char *path, const char *method, const char *version, const char *upload,
-	size_t *upload_size, void **state)
+	size_t *upload_size, // NOLINT(readability-non-const-parameter): libmicrohttpd's type
+	void **state)
 {
 	(void)version;
 	(void)upload;
-	/* It is called once with the headers, and again when the request is whole. */
+	struct status_server *server = context;
+	struct status_answer answer = {.status = MHD_HTTP_OK};
+	bool read_only = strcmp(method, MHD_HTTP_METHOD_GET) == 0 ||
+			 strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+	/* It is called with the headers, and again for a body and at the end of the request. What
+	 * is not answered in any case is refused at once, without reading its body. */
 	static char seen;
-	if (*state == NULL) {
+	if (*state == NULL && read_only) {
 		*state = &seen;
 		return MHD_YES;
 	}
-	if (*upload_size != 0) {
-		*upload_size = 0; /* a body that nobody asked for: thrown away */
-		return MHD_YES;
-	}
-	struct status_server *server = context;
-	struct status_answer answer = {.status = 200};
-	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+	if (*upload_size != 0)
+		return MHD_NO; /* nobody asked for a body */
+	note_request(server, connection);
+	if (!read_only)
 		set_text(&answer, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD are answered\n");
 	else if (!server->answer(server->context, path, &answer))
 		set_text(&answer, MHD_HTTP_NOT_FOUND, "there is no such page\n");
@@ -130,8 +219,9 @@ struct status_server *status_server_new(
 		flags |= MHD_USE_DUAL_STACK;
 	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server,
 		MHD_OPTION_SOCK_ADDR, address->ai_addr, MHD_OPTION_CONNECTION_LIMIT,
-		MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_SECONDS,
+		CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_SECONDS,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES_MAX,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
 		MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_END);
 	freeaddrinfo(address);
 	if (server->daemon == NULL) {
