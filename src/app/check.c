@@ -4,6 +4,7 @@
 #include "app/commands.h"
 #include "base/mem.h"
 #include "io/kafka.h"
+#include "metrics.h"
 #include "online.h"
 
 const struct command_option command_check_options[] = {
@@ -11,6 +12,7 @@ const struct command_option command_check_options[] = {
 	{"show", NULL, "print every setting in effect, its unit and where it came from"},
 	{"example", NULL, "print a configuration file with every setting at its default"},
 	{"reference", NULL, "print what each setting means, as a Markdown table"},
+	{"metrics", NULL, "print what each metric of /metrics means, as a Markdown table"},
 	{0},
 };
 
@@ -38,6 +40,10 @@ int command_check(const struct command_line *line)
 	}
 	if (command_flag(line, "reference")) {
 		settings_write_reference(stdout);
+		return EXIT_FINE;
+	}
+	if (command_flag(line, "metrics")) {
+		metrics_write_reference(stdout);
 		return EXIT_FINE;
 	}
 	CLEANUP(free_settings) struct settings *settings = command_settings(line);

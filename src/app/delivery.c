@@ -46,6 +46,14 @@ struct delivery {
 	struct error reason;
 };
 
+const struct histogram_scale event_duration_scale = {
+	18,
+	{5 * NS_PER_MS, 10 * NS_PER_MS, 25 * NS_PER_MS, 50 * NS_PER_MS, 100 * NS_PER_MS,
+		250 * NS_PER_MS, 500 * NS_PER_MS, NS_PER_S, 5 * NS_PER_S / 2, 5 * NS_PER_S,
+		10 * NS_PER_S, 30 * NS_PER_S, 60 * NS_PER_S, 120 * NS_PER_S, 300 * NS_PER_S,
+		900 * NS_PER_S, 1800 * NS_PER_S, 3600 * NS_PER_S},
+};
+
 static void end_event(struct delivery *delivery, struct event *event)
 {
 	size_t size = event->size;
@@ -85,6 +93,8 @@ static void count_result(struct delivery *delivery, const struct event *event)
 		delivery->counters.found++;
 	else
 		delivery->counters.errors[event->outcome.reason]++;
+	histogram_record(&delivery->counters.durations, &event_duration_scale,
+		clock_monotonic_ns() - event->received_at);
 }
 
 /*

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/histogram.h"
 #include "base/log.h"
 #include "budget.h"
 #include "core/event.h"
@@ -27,7 +28,10 @@ struct delivery_counters {
 	_Atomic(uint64_t) errors[REASON_COUNT];
 	_Atomic(uint64_t) failures;
 	_Atomic(uint64_t) headers_dropped;
+	struct histogram durations; /* from consumed to acknowledged; see event_duration_scale */
 };
+
+extern const struct histogram_scale event_duration_scale;
 
 struct delivery_options {
 	const struct settings *settings;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -31,6 +32,8 @@ struct intake {
 	struct batch *batches; /* one a worker */
 	size_t next_worker;    /* of events that belong to no lane */
 	struct partition *partitions;
+	struct positions *positions;
+	struct intake_topic *topics;
 	int64_t stored_at;
 	int64_t full_since;     /* when it was last found full */
 	bool paused;            /* it was full for long */
@@ -50,10 +53,31 @@ struct intake {
 	_Atomic(bool) wants_room; /* full: to be woken when there is room */
 
 	_Atomic(size_t) partition_count;
-	_Atomic(uint64_t) consumed;
 	_Atomic(uint64_t) rebalances;
 	_Atomic(uint64_t) drains_cut_short;
 };
+
+/* Which of kafka.request_topics that is; the consumer knows no other. */
+static size_t topic_number(const struct intake *intake, const char *topic)
+{
+	const struct text_list *topics = &intake->options.settings->kafka.request_topics;
+	size_t number = 0;
+	while (number + 1 < topics->count && strcmp(topics->items[number], topic) != 0)
+		number++;
+	return number;
+}
+
+/* Looks where all partitions are, now and then. */
+static void take_positions(struct intake *intake, bool now_please)
+{
+	const struct positions_scene scene = {
+		.consumer = intake->consumer,
+		.partitions = intake->partitions,
+		.workers = intake->options.workers,
+		.worker_count = intake->options.worker_count,
+	};
+	positions_take(intake->positions, &scene, now_please);
+}
 
 static void *on_assigned(void *context, const char *topic, int32_t number)
 {
@@ -61,6 +85,7 @@ static void *on_assigned(void *context, const char *topic, int32_t number)
 	struct partition *partition = partition_new(topic, number, NULL);
 	if (partition == NULL)
 		return NULL;
+	partition->topic_number = topic_number(intake, topic);
 	DL_APPEND(intake->partitions, partition);
 	intake->partition_count++;
 	intake->unpaused_newcomer = true;
@@ -106,8 +131,10 @@ static bool on_received(void *context, const struct record *record, void *source
 		event_free(event);
 		return false;
 	}
+	event->received_at = clock_monotonic_ns();
 	budget_spend(intake->options.budget, event->size);
-	intake->consumed++;
+	atomic_fetch_add_explicit(
+		&intake->topics[partition->topic_number].consumed, 1, memory_order_relaxed);
 	if (!partition->paused &&
 		uncommitted > (size_t)intake->options.settings->lookup.max_uncommitted_events) {
 		consumer_pause(intake->consumer, partition);
@@ -147,6 +174,7 @@ static void store(struct intake *intake, struct partition *partition)
 static void rest(void *context)
 {
 	struct intake *intake = context;
+	take_positions(intake, false);
 	struct timespec until;
 	pulse_beat(&intake->pulse);
 	clock_gettime(CLOCK_MONOTONIC, &until);
@@ -212,6 +240,7 @@ static void on_revoked(void *context, void *const *sources, size_t count, bool l
 		intake->partition_count--;
 		partition_release(partition);
 	}
+	take_positions(intake, true);
 }
 
 /*
@@ -284,6 +313,7 @@ static void *intake_main(void *context)
 		give_batches(intake);
 		mind_budget(intake);
 		store_all(intake);
+		take_positions(intake, false);
 	}
 	while (intake->deadline == 0)
 		rest(intake);
@@ -299,7 +329,9 @@ static void *intake_main(void *context)
 
 static void on_news(void *context, const struct kafka_report *report)
 {
-	const struct intake *intake = context;
+	struct intake *intake = context;
+	if (report->news == KAFKA_NEWS_OFFSET_RESET)
+		intake->topics[topic_number(intake, report->topic)].offset_resets++;
 	intake->options.report(intake->options.context, report);
 }
 
@@ -330,6 +362,7 @@ struct intake *intake_new(const struct intake_options *options, struct error *er
 	intake->clean = true;
 	pthread_mutex_init(&intake->rest_lock, NULL);
 	pthread_cond_init(&intake->rest_over, NULL);
+	const struct text_list *topics = &options->settings->kafka.request_topics;
 	struct consumer_callbacks callbacks = {
 		.context = intake,
 		.assigned = on_assigned,
@@ -338,9 +371,13 @@ struct intake *intake_new(const struct intake_options *options, struct error *er
 		.report = on_news,
 	};
 	intake->batches = mem_new_array(struct batch, options->worker_count);
-	if (intake->batches == NULL)
+	intake->topics = mem_new_array(struct intake_topic, topics->count);
+	intake->positions = positions_new(err);
+	for (size_t i = 0; intake->topics != NULL && i < topics->count; i++)
+		intake->topics[i].name = topics->items[i];
+	if (intake->batches == NULL || intake->topics == NULL)
 		error_memory(err);
-	else if (choose_headers(intake, err))
+	else if (intake->positions != NULL && choose_headers(intake, err))
 		intake->consumer = consumer_new(options->settings, &callbacks, err);
 	if (intake->consumer == NULL) {
 		intake_free(intake);
@@ -379,6 +416,8 @@ void intake_free(struct intake *intake)
 	consumer_free(intake->consumer);
 	free(intake->keep);
 	free(intake->batches);
+	free(intake->topics);
+	positions_free(intake->positions);
 	pthread_mutex_destroy(&intake->rest_lock);
 	pthread_cond_destroy(&intake->rest_over);
 	free(intake);
@@ -394,9 +433,14 @@ void intake_nudge(struct intake *intake)
 		consumer_wake(intake->consumer);
 }
 
-bool intake_joined(const struct intake *intake)
+enum intake_membership intake_membership(const struct intake *intake)
 {
-	return consumer_joined(intake->consumer);
+	int64_t left_at = consumer_left_at(intake->consumer);
+	if (left_at == 0)
+		return INTAKE_IS_MEMBER;
+	int64_t counted_in = intake->options.settings->kafka.session_timeout_ms * NS_PER_MS;
+	bool recently = left_at > 0 && clock_monotonic_ns() - left_at < counted_in;
+	return recently ? INTAKE_REBALANCES : INTAKE_JOINS;
 }
 
 bool intake_check_topics(struct intake *intake, int timeout_ms, struct error *err)
@@ -425,9 +469,23 @@ void intake_state(struct intake *intake, struct intake_state *ret_state)
 {
 	*ret_state = (struct intake_state){
 		.partitions = intake->partition_count,
-		.paused = intake->wants_room,
-		.consumed = intake->consumed,
+		.full = intake->wants_room,
 		.rebalances = intake->rebalances,
 		.drains_cut_short = intake->drains_cut_short,
 	};
+}
+
+const struct intake_topic *intake_topics(const struct intake *intake)
+{
+	return intake->topics;
+}
+
+struct positions *intake_positions(struct intake *intake)
+{
+	return intake->positions;
+}
+
+void intake_ask_brokers(struct intake *intake, int timeout_ms)
+{
+	positions_ask_brokers(intake->positions, intake->consumer, timeout_ms);
 }

@@ -8,6 +8,7 @@
 #ifndef APP_INTAKE_H
 #define APP_INTAKE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@
 #include "delivery.h"
 #include "io/kafka.h"
 #include "io/settings.h"
+#include "positions.h"
 #include "worker.h"
 
 struct intake_options {
@@ -55,8 +57,15 @@ void intake_free(struct intake *intake);
 /* There is room again, or an event ended that a drain waits for. For any thread; cheap. */
 void intake_nudge(struct intake *intake);
 
-/* Whether it is a member of the group. For any thread. */
-bool intake_joined(const struct intake *intake);
+/* Its place in the group. */
+enum intake_membership {
+	INTAKE_JOINS,      /* it is no member: not yet, or no longer */
+	INTAKE_REBALANCES, /* it was one a moment ago, and the brokers still count it in */
+	INTAKE_IS_MEMBER,
+};
+
+/* For any thread. */
+enum intake_membership intake_membership(const struct intake *intake);
 
 /* Asks the brokers whether the topics can be used; false and err name the first that cannot. For
  * any thread. */
@@ -67,13 +76,30 @@ bool intake_alive(struct intake *intake, int64_t now);
 
 /* What people and metrics see of it. For any thread. */
 struct intake_state {
-	size_t partitions;
-	bool paused; /* full: consumption waits for room */
-	uint64_t consumed;
+	uint64_t partitions;
+	bool full; /* consumption waits for room */
 	uint64_t rebalances;
 	uint64_t drains_cut_short;
 };
 
 void intake_state(struct intake *intake, struct intake_state *ret_state);
+
+/* What is counted of one of kafka.request_topics, in numbers that only grow. */
+struct intake_topic {
+	const char *name;
+	_Atomic(uint64_t) consumed;
+	_Atomic(uint64_t) offset_resets;
+};
+
+/* One for each of kafka.request_topics, in their order; they live as long as intake. For any
+ * thread. */
+const struct intake_topic *intake_topics(const struct intake *intake);
+
+/* How far each partition is: see positions_copy(). For any thread. */
+struct positions *intake_positions(struct intake *intake);
+
+/* Learns from the brokers where logs end, where that cannot be seen by consuming. For any thread
+ * but intake's own. */
+void intake_ask_brokers(struct intake *intake, int timeout_ms);
 
 #endif

@@ -29,6 +29,7 @@ struct partition {
 	_Atomic(bool) revoked;      /* delivery reports are refused from now on */
 
 	/* Intake's. */
+	size_t topic_number; /* which of kafka.request_topics it is of */
 	bool paused;
 	int64_t stored; /* the watermark that the consumer was told last */
 	struct partition *next, *prev;

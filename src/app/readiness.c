@@ -5,7 +5,11 @@
 #include "service_state.h"
 #include "status.h"
 
-#define ALIVE_NS (15 * NS_PER_S) /* a supervisor that is silent for longer is stuck */
+/* Half of the API's replies taking longer than this is worth telling people. */
+#define SLOW_NS NS_PER_S
+
+/* What waits is a backlog where it takes longer than this to be worked off. */
+#define BACKLOG_SECONDS 10
 
 /* What each stop of the line means to somebody who is woken at night. */
 static const char *const cause_sentences[STOP_CAUSE_COUNT] = {
@@ -56,62 +60,74 @@ bool service_brokers_down(struct service *service, struct error *ret_reason)
 	return ret_reason->text[0] != '\0';
 }
 
-/* Whether the service is ready, and how things are in a sentence. */
-static bool judge_readiness(
-	struct service *service, const struct gate_state *gate, struct error *ret_sentence)
+/* Whether half of the API's last replies took long, or none comes at all. */
+static bool api_is_slow(const struct status *status)
 {
-	struct error reason = {0};
+	const struct recent *recent = &status->recent;
+	int64_t half = histogram_quantile(&recent->api, &api_duration_scale, 0.5);
+	if (half >= 0)
+		return half > SLOW_NS;
+	const struct oldest_event *oldest = &status->oldest;
+	return oldest->place == OLDEST_IN_FLOW && oldest->flow.wait == FLOW_WAITS_FOR_REPLY &&
+	       status->now - oldest->flow.time > SLOW_NS;
+}
+
+/* Whether what waits takes long to be worked off as fast as of late. */
+static bool has_backlog(const struct status *status)
+{
+	const struct recent *recent = &status->recent;
+	double least = recent->seconds > 0 ? 1 / recent->seconds : 1;
+	double rate = recent->answered_rate > least ? recent->answered_rate : least;
+	return status->intake.full || (double)status->waiting / rate > BACKLOG_SECONDS;
+}
+
+/* How things are while requests are answered. */
+static enum condition judge_running(const struct service *service, const struct status *status)
+{
+	if (intake_membership(service->intake) == INTAKE_REBALANCES)
+		return CONDITION_REBALANCING;
+	if (api_is_slow(status))
+		return CONDITION_API_SLOW;
+	return has_backlog(status) ? CONDITION_BACKLOG : CONDITION_FINE;
+}
+
+/* Says why it is not ready. */
+static enum condition not_ready(
+	struct status *status, enum condition condition, const char *sentence)
+{
+	error_set(&status->sentence, "%s", sentence);
+	return condition;
+}
+
+enum condition service_judge(struct service *service, struct status *status)
+{
 	if (service->fatal)
-		return error_set(ret_sentence, "cannot go on: ends");
+		return not_ready(status, CONDITION_ENDING, "cannot go on: ends");
 	if (service->stopping)
-		return error_set(ret_sentence, "stopping: finishes what was begun");
-	if (service_kafka_trouble(service, &reason))
-		return error_set(ret_sentence, "stopped: kafka: %s", reason.text);
-	if (service_brokers_down(service, &reason))
-		return error_set(ret_sentence, "waiting: %s", reason.text);
-	if (!intake_joined(service->intake))
-		return error_set(ret_sentence, "waiting: joins the consumer group");
-	if (gate->cause != STOP_NONE) {
-		service_explain_stop(service, gate, &reason);
-		return error_set(ret_sentence, "stopped: %s: %s; %zu requests wait unharmed",
-			stop_cause_name(gate->cause), reason.text, (size_t)service->budget.events);
+		return not_ready(status, CONDITION_STOPPING, "stopping: finishes what was begun");
+	bool trouble = service_kafka_trouble(service, &status->reason);
+	if (trouble) {
+		status->gate.cause = STOP_KAFKA;
+		error_set(&status->sentence, "stopped: kafka: %s", status->reason.text);
 	}
-	error_set(ret_sentence, "ready");
-	return true;
-}
-
-bool service_readiness(struct service *service, struct error *ret_sentence)
-{
-	struct gate_state gate;
-	gate_state(service->gate, clock_monotonic_ns(), &gate);
-	return judge_readiness(service, &gate, ret_sentence);
-}
-
-static void look(struct service *service, struct status *ret_status)
-{
-	int64_t now = clock_monotonic_ns();
-	*ret_status = (struct status){
-		.live = now - service->alive_at < ALIVE_NS,
-		.buffered_events = service->budget.events,
-		.buffered_bytes = service->budget.bytes,
-		.log_lines_dropped = log_dropped(service->log),
-		.delivery = delivery_counters(service->delivery),
-	};
-	gate_state(service->gate, now, &ret_status->gate);
-	intake_state(service->intake, &ret_status->intake);
-	for (size_t i = 0; i < service->worker_count; i++) {
-		struct worker_news news;
-		worker_news(service->workers[i], &news);
-		flow_counters_add(&ret_status->flow, &news.counters);
-		ret_status->retrying += news.retrying;
+	struct error down = {0};
+	if (service_brokers_down(service, &down)) {
+		if (!trouble)
+			error_set(&status->sentence, "waiting: %s", down.text);
+		status->reason = down;
+		return CONDITION_BROKERS_GONE;
 	}
-	ret_status->ready = judge_readiness(service, &ret_status->gate, &ret_status->sentence);
-}
-
-bool service_on_request(void *context, const char *path, struct status_answer *ret_answer)
-{
-	struct service *service = context;
-	struct status status;
-	look(service, &status);
-	return status_answer(&status, path, service->settings->server.status_page, ret_answer);
+	if (trouble)
+		return CONDITION_STOPPED;
+	if (intake_membership(service->intake) == INTAKE_JOINS)
+		return not_ready(status, CONDITION_JOINING, "waiting: joins the consumer group");
+	if (status->gate.cause != STOP_NONE) {
+		service_explain_stop(service, &status->gate, &status->reason);
+		error_set(&status->sentence, "stopped: %s: %s; %zu requests wait unharmed",
+			stop_cause_name(status->gate.cause), status->reason.text,
+			(size_t)status->buffered_events);
+		return CONDITION_STOPPED;
+	}
+	error_set(&status->sentence, "ready");
+	return judge_running(service, status);
 }

@@ -122,8 +122,10 @@ static bool make_parts(struct service *service, struct error *err)
 		return error_memory(err);
 	service->gate = gate_new(&gate, clock_monotonic_ns(), err);
 	service->key = api_key_new(settings->care360.api_key_file, err);
-	if (service->gate == NULL || service->key == NULL || !make_delivery(service, err) ||
-		!make_workers(service, err) || !make_intake(service, err))
+	if (service->gate == NULL || service->key == NULL ||
+		!http_client_origin(settings_base_url(settings), &service->origin, err) ||
+		!make_delivery(service, err) || !make_workers(service, err) ||
+		!make_intake(service, err))
 		return false;
 	/* Nothing may start before the topics were seen and a key was read. */
 	gate_set_kafka_fine(service->gate, false, clock_monotonic_ns());
@@ -185,6 +187,9 @@ struct service *service_new(const struct settings *settings, const struct settin
 	service->budget.max_bytes = (size_t)settings->lookup.max_buffered_bytes;
 	pthread_mutex_init(&service->gate_lock, NULL);
 	pthread_mutex_init(&service->kafka.lock, NULL);
+	pthread_mutex_init(&service->since.lock, NULL);
+	pthread_mutex_init(&service->history.lock, NULL);
+	service->started_ms = clock_wall_ms();
 	supervisor_signals(&service->signals);
 	if (!make_parts(service, err) || !start_parts(service, err)) {
 		service_free(service);
@@ -210,5 +215,7 @@ void service_free(struct service *service)
 	gate_free(service->gate);
 	pthread_mutex_destroy(&service->gate_lock);
 	pthread_mutex_destroy(&service->kafka.lock);
+	pthread_mutex_destroy(&service->since.lock);
+	pthread_mutex_destroy(&service->history.lock);
 	free(service);
 }

@@ -23,6 +23,7 @@
 #include "io/status_server.h"
 #include "notify.h"
 #include "service.h"
+#include "status.h"
 #include "worker.h"
 
 /* What is known of the brokers: told by any thread, judged by the supervisor. */
@@ -43,6 +44,14 @@ struct reload_state {
 	_Atomic(int64_t) key_changed_at_ms; /* 0: there is no key yet */
 };
 
+/* Since when the service is as it is, by the monotonic clock. */
+struct condition_since {
+	pthread_mutex_t lock;
+	enum condition condition;
+	enum stop_cause cause;
+	int64_t at;
+};
+
 struct service {
 	const struct settings *settings; /* as at the start */
 	const struct settings_sources *sources;
@@ -60,7 +69,11 @@ struct service {
 	struct status_server *server;
 
 	struct kafka_health kafka;
-	_Atomic(bool) fatal; /* a part cannot go on */
+	struct condition_since since;
+	struct history history;
+	struct http_origin origin; /* of the API */
+	int64_t started_ms;        /* of the wall clock */
+	_Atomic(bool) fatal;       /* a part cannot go on */
 	_Atomic(bool) stopping;
 	_Atomic(bool) has_key;
 	_Atomic(int64_t) alive_at; /* when all threads were last seen to go round */
@@ -73,6 +86,7 @@ struct service {
 	bool threads_alive;
 	int64_t key_read_at;
 	int64_t topics_checked_at;
+	int64_t sampled_at;
 	bool key_complained;
 	bool kafka_was_fine;
 	struct error kafka_complaint; /* the one in the log */
@@ -104,6 +118,13 @@ bool service_readiness(struct service *service, struct error *ret_sentence);
 
 /* Whether no broker can be used, and why. */
 bool service_brokers_down(struct service *service, struct error *ret_reason);
+
+/* How things are: sets the sentence, and the reason where the line is stopped. For any thread. */
+enum condition service_judge(struct service *service, struct status *status);
+
+/* Notes for the status what only time can tell: since when things are as they are, and the
+ * history. Once a tick of the supervisor. */
+void service_watch(struct service *service, int64_t now);
 
 /* Answers the status server. */
 bool service_on_request(void *service, const char *path, struct status_answer *ret_answer);

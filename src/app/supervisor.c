@@ -217,6 +217,7 @@ static void tick(struct service *service)
 	tell_brokers(service);
 	mind_kafka(service, now);
 	tell_line(service, now);
+	service_watch(service, now);
 }
 
 /* Waits for a signal, at most for a tick; 0 where none came. */

@@ -45,6 +45,7 @@ struct worker {
 	struct http_client *client;
 	struct result_encoder *encoder;
 	struct event *unsent; /* with an outcome, and not taken by delivery yet */
+	struct api_durations durations;
 	struct inbox inbox;
 	struct pulse pulse;
 	pthread_t thread;
@@ -261,6 +262,7 @@ static void take_replies(struct worker *worker)
 	int64_t duration;
 	while (http_client_take(worker->client, &tag, &reply, &duration)) {
 		struct error err = {0};
+		api_durations_record(&worker->durations, &reply, duration);
 		if (!flow_reply(
 			    worker->flow, tag, &reply, clock_monotonic_ns(), clock_wall_ms(), &err))
 			fail(worker, &err);
@@ -372,4 +374,9 @@ void worker_news(struct worker *worker, struct worker_news *ret_news)
 	pthread_mutex_lock(&worker->inbox.lock);
 	*ret_news = worker->inbox.news;
 	pthread_mutex_unlock(&worker->inbox.lock);
+}
+
+const struct api_durations *worker_durations(const struct worker *worker)
+{
+	return &worker->durations;
 }

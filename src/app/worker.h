@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api_durations.h"
 #include "base/error.h"
 #include "core/flow.h"
 #include "delivery.h"
@@ -68,5 +69,8 @@ bool worker_alive(struct worker *worker, int64_t now);
 
 /* For any thread. */
 void worker_news(struct worker *worker, struct worker_news *ret_news);
+
+/* How long its requests took. For any thread; lives as long as the worker. */
+const struct api_durations *worker_durations(const struct worker *worker);
 
 #endif
