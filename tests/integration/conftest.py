@@ -32,12 +32,18 @@ def topics(broker):
 
 
 @pytest.fixture(scope="module")
-def mock_topics(tmp_path_factory):
-    """The same, of a mock cluster of this module."""
+def mock_cluster(tmp_path_factory):
+    """A mock cluster of this module."""
     with MockCluster(tmp_path_factory.mktemp("mock")) as mock:
-        topics = Topics(mock.bootstrap, mock)
-        yield topics
-        topics.end()
+        yield mock
+
+
+@pytest.fixture(scope="module")
+def mock_topics(mock_cluster):
+    """The same as topics, of the mock cluster."""
+    topics = Topics(mock_cluster.bootstrap, mock_cluster)
+    yield topics
+    topics.end()
 
 
 @pytest.fixture(scope="session")

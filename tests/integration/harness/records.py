@@ -137,6 +137,10 @@ class Topics:
         wanted = [TopicPartition(topic, p) for p in self._partition_numbers(consumer, topic)]
         return {tp.partition: max(tp.offset, 0) for tp in consumer.committed(wanted, timeout=20)}
 
+    def commit(self, group: str, topic: str, offsets: Dict[int, int]) -> None:
+        """Commits for a group that has no member."""
+        self._reader(group).commit(offsets=[TopicPartition(topic, p, offset) for p, offset in offsets.items()], asynchronous=False)
+
     def read(self, topic: str) -> Iterator[Result]:
         """Everything that is in the topic now, each partition in its order."""
         consumer = Consumer(self._reader_settings("looking-on"))
