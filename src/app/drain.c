@@ -88,7 +88,7 @@ bool drain_run(const struct drain *drain)
 	while (!all_ended(drain)) {
 		if (clock_monotonic_ns() >= drain->deadline || stuck(drain)) {
 			drain_abandon(drain);
-			return all_ended(drain);
+			return false;
 		}
 		delivery_hurry(drain->delivery);
 		drain->rest(drain->context);

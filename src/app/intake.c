@@ -75,6 +75,7 @@ static void take_positions(struct intake *intake, bool now_please)
 		.partitions = intake->partitions,
 		.workers = intake->options.workers,
 		.worker_count = intake->options.worker_count,
+		.held_up = intake->wants_room,
 	};
 	positions_take(intake->positions, &scene, now_please);
 }
@@ -388,6 +389,8 @@ struct intake *intake_new(const struct intake_options *options, struct error *er
 
 bool intake_start(struct intake *intake, struct error *err)
 {
+	if (!positions_start(intake->positions, intake->consumer, err))
+		return false;
 	int failed = pthread_create(&intake->thread, NULL, intake_main, intake);
 	intake->started = failed == 0;
 	return intake->started || error_system(err, failed, "cannot start a thread");
@@ -396,6 +399,7 @@ bool intake_start(struct intake *intake, struct error *err)
 void intake_stop(struct intake *intake, int64_t deadline)
 {
 	intake->deadline = deadline;
+	positions_stop(intake->positions);
 	consumer_wake(intake->consumer);
 }
 
@@ -413,11 +417,11 @@ void intake_free(struct intake *intake)
 		return;
 	if (intake->started)
 		pthread_join(intake->thread, NULL);
+	positions_free(intake->positions);
 	consumer_free(intake->consumer);
 	free(intake->keep);
 	free(intake->batches);
 	free(intake->topics);
-	positions_free(intake->positions);
 	pthread_mutex_destroy(&intake->rest_lock);
 	pthread_cond_destroy(&intake->rest_over);
 	free(intake);
@@ -483,9 +487,4 @@ const struct intake_topic *intake_topics(const struct intake *intake)
 struct positions *intake_positions(struct intake *intake)
 {
 	return intake->positions;
-}
-
-void intake_ask_brokers(struct intake *intake, int timeout_ms)
-{
-	positions_ask_brokers(intake->positions, intake->consumer, timeout_ms);
 }

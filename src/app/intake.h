@@ -98,8 +98,4 @@ const struct intake_topic *intake_topics(const struct intake *intake);
 /* How far each partition is: see positions_copy(). For any thread. */
 struct positions *intake_positions(struct intake *intake);
 
-/* Learns from the brokers where logs end, where that cannot be seen by consuming. For any thread
- * but intake's own. */
-void intake_ask_brokers(struct intake *intake, int timeout_ms);
-
 #endif

@@ -7,10 +7,6 @@
 #define ALIVE_NS  (15 * NS_PER_S) /* a supervisor that is silent for longer is stuck */
 #define RECENT_NS (10 * NS_PER_S)
 
-/* How often, and for how long, brokers are asked where logs end while consumption does not tell. */
-#define ASK_BROKERS_EVERY_NS (5 * NS_PER_S)
-#define ASK_BROKERS_MS       500
-
 static void look_at_workers(const struct service *service, struct status *status)
 {
 	for (size_t i = 0; i < service->worker_count; i++) {
@@ -26,6 +22,10 @@ static void look_at_partitions(const struct service *service, struct status *sta
 {
 	status->position_count = positions_copy(
 		intake_positions(service->intake), &status->positions, &status->oldest);
+	if (intake_membership(service->intake) != INTAKE_IS_MEMBER)
+		status->waiting = -1;
+	if (status->waiting < 0)
+		return;
 	for (size_t i = 0; i < status->position_count; i++) {
 		int64_t lag = position_lag(&status->positions[i]);
 		if (lag < 0) {
@@ -124,15 +124,6 @@ static void look(struct service *service, struct status *ret_status)
 	ret_status->since_ms = ret_status->wall_ms - (ret_status->now - since) / NS_PER_MS;
 }
 
-/* Whether some log's end cannot be seen by consuming. */
-static bool ends_unknown(const struct status *status)
-{
-	for (size_t i = 0; i < status->position_count; i++)
-		if (position_lag(&status->positions[i]) < 0)
-			return true;
-	return status->intake.full;
-}
-
 void service_watch(struct service *service, int64_t now)
 {
 	struct status status;
@@ -142,11 +133,6 @@ void service_watch(struct service *service, int64_t now)
 		take_sample(&status, &sample);
 		history_add(&service->history, &sample);
 		service->sampled_at = now;
-	}
-	if (now >= service->brokers_asked_at + ASK_BROKERS_EVERY_NS && ends_unknown(&status) &&
-		status.condition != CONDITION_BROKERS_GONE && !service->stopping) {
-		intake_ask_brokers(service->intake, ASK_BROKERS_MS);
-		service->brokers_asked_at = now;
 	}
 	status_fini(&status);
 }

@@ -10,19 +10,34 @@
 
 #define TAKE_EVERY_NS (100 * NS_PER_MS)
 
-/* An event that is the oldest for so long is asked for, and then as often. */
+/* An event that is the oldest for so long is looked for at the workers, and then as often. */
 #define STUCK_NS NS_PER_S
 
+/* How often brokers are asked for bounds: that are not known; that were, before nothing was
+ * fetched any more. */
+#define UNKNOWN_NS NS_PER_S
+#define HELD_UP_NS (3 * NS_PER_S)
+#define LOOK_NS    (500 * NS_PER_MS)
+#define ASK_MS     2000
+
 struct positions {
-	pthread_mutex_t lock; /* of the list and the oldest */
+	pthread_mutex_t lock; /* of the list, the oldest, and the asking of brokers */
 	struct position *list;
 	size_t count;
 	struct oldest_event oldest;
+	bool held_up;
+
+	pthread_t thread;
+	bool started;
+	bool stop;
+	pthread_cond_t stopping;
+	struct consumer *consumer;
+	int64_t asked_at;
 
 	/* Intake's thread alone. */
 	int64_t taken_at;
 	int64_t oldest_since;
-	int64_t asked_at;
+	int64_t looked_at;
 };
 
 struct positions *positions_new(struct error *err)
@@ -33,6 +48,7 @@ struct positions *positions_new(struct error *err)
 		return NULL;
 	}
 	pthread_mutex_init(&positions->lock, NULL);
+	pthread_cond_init(&positions->stopping, NULL);
 	positions->oldest.position.oldest = -1;
 	return positions;
 }
@@ -41,7 +57,11 @@ void positions_free(struct positions *positions)
 {
 	if (positions == NULL)
 		return;
+	positions_stop(positions);
+	if (positions->started)
+		pthread_join(positions->thread, NULL);
 	pthread_mutex_destroy(&positions->lock);
+	pthread_cond_destroy(&positions->stopping);
 	free(positions->list);
 	free(positions);
 }
@@ -109,9 +129,9 @@ static void find_oldest(struct positions *positions, const struct positions_scen
 	}
 	oldest->place = before->place;
 	oldest->flow = before->flow;
-	if (now < positions->oldest_since + STUCK_NS || now < positions->asked_at + STUCK_NS)
+	if (now < positions->oldest_since + STUCK_NS || now < positions->looked_at + STUCK_NS)
 		return;
-	positions->asked_at = now;
+	positions->looked_at = now;
 	struct question question = {.source = position->source, .offset = position->oldest};
 	for (size_t i = 0; i < scene->worker_count && !question.found; i++)
 		worker_call(scene->workers[i], answer_question, &question);
@@ -125,8 +145,8 @@ static bool same_partition(const struct position *a, const struct position *b)
 }
 
 /* The position of the same partition in a list, most likely at the same place. */
-static const struct position *find(
-	const struct position *list, size_t count, const struct position *wanted, size_t place)
+static struct position *find(
+	struct position *list, size_t count, const struct position *wanted, size_t place)
 {
 	if (place < count && same_partition(&list[place], wanted))
 		return &list[place];
@@ -138,9 +158,10 @@ static const struct position *find(
 
 /* Puts a new list in place. What brokers said of a log holds until the consumer knows better. */
 static void put(struct positions *positions, struct position *list, size_t count,
-	const struct oldest_event *oldest)
+	const struct oldest_event *oldest, bool held_up)
 {
 	pthread_mutex_lock(&positions->lock);
+	positions->held_up = held_up;
 	for (size_t i = 0; i < count; i++) {
 		const struct position *before =
 			find(positions->list, positions->count, &list[i], i);
@@ -179,41 +200,92 @@ void positions_take(
 			oldest.position = *position;
 	}
 	find_oldest(positions, scene, &oldest, now);
-	put(positions, list, count, &oldest);
+	put(positions, list, count, &oldest, scene->held_up);
 }
 
-/* The partitions of the picture, with what is known of their bounds. */
-static struct consumer_bounds *bounds_of(struct positions *positions, size_t *ret_count)
+/* Whether the bounds of some log are not known, or may have moved unseen. The lock is held. */
+static bool brokers_know_more(const struct positions *positions, int64_t now)
 {
-	pthread_mutex_lock(&positions->lock);
-	size_t count = positions->count;
-	struct consumer_bounds *bounds = mem_new_array(struct consumer_bounds, count + 1);
-	for (size_t i = 0; bounds != NULL && i < count; i++)
+	int64_t age = now - positions->asked_at;
+	bool unknown = false;
+	for (size_t i = 0; i < positions->count; i++)
+		unknown = unknown || position_lag(&positions->list[i]) < 0;
+	return positions->count > 0 &&
+	       (unknown ? age >= UNKNOWN_NS : positions->held_up && age >= HELD_UP_NS);
+}
+
+/* The partitions of the picture, to be asked for. NULL when out of memory. The lock is held. */
+static struct consumer_bounds *list_bounds(const struct positions *positions)
+{
+	struct consumer_bounds *bounds = mem_new_array(struct consumer_bounds, positions->count);
+	for (size_t i = 0; bounds != NULL && i < positions->count; i++)
 		bounds[i] = (struct consumer_bounds){
 			positions->list[i].topic, positions->list[i].partition, -1, -1};
-	pthread_mutex_unlock(&positions->lock);
-	*ret_count = bounds == NULL ? 0 : count;
 	return bounds;
 }
 
-void positions_ask_brokers(struct positions *positions, struct consumer *consumer, int timeout_ms)
+/* Notes what the brokers answered. The lock is held. */
+static void note_bounds(
+	struct positions *positions, const struct consumer_bounds *bounds, size_t count)
 {
-	size_t count = 0;
-	CLEANUP(free_pointer) struct consumer_bounds *bounds = bounds_of(positions, &count);
-	if (count == 0)
-		return;
-	consumer_query_bounds(consumer, bounds, count, timeout_ms);
-	pthread_mutex_lock(&positions->lock);
 	for (size_t i = 0; i < count; i++) {
 		struct position wanted = {
 			.topic = bounds[i].topic, .partition = bounds[i].partition};
-		struct position *position =
-			(struct position *)find(positions->list, positions->count, &wanted, i);
+		struct position *position = find(positions->list, positions->count, &wanted, i);
 		if (position == NULL || bounds[i].end < 0)
 			continue;
 		position->beginning = bounds[i].beginning;
 		position->end = bounds[i].end;
 	}
+}
+
+static void wait_a_moment(struct positions *positions)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += LOOK_NS;
+	until.tv_sec += until.tv_nsec / NS_PER_S;
+	until.tv_nsec %= NS_PER_S;
+	pthread_cond_timedwait(&positions->stopping, &positions->lock, &until);
+}
+
+static void *positions_main(void *context)
+{
+	struct positions *positions = context;
+	pthread_mutex_lock(&positions->lock);
+	while (!positions->stop) {
+		int64_t now = clock_monotonic_ns();
+		if (!brokers_know_more(positions, now)) {
+			wait_a_moment(positions);
+			continue;
+		}
+		positions->asked_at = now;
+		size_t count = positions->count;
+		CLEANUP(free_pointer) struct consumer_bounds *bounds = list_bounds(positions);
+		pthread_mutex_unlock(&positions->lock);
+		if (bounds != NULL)
+			consumer_query_bounds(positions->consumer, bounds, count, ASK_MS);
+		pthread_mutex_lock(&positions->lock);
+		if (bounds != NULL)
+			note_bounds(positions, bounds, count);
+	}
+	pthread_mutex_unlock(&positions->lock);
+	return NULL;
+}
+
+bool positions_start(struct positions *positions, struct consumer *consumer, struct error *err)
+{
+	positions->consumer = consumer;
+	int failed = pthread_create(&positions->thread, NULL, positions_main, positions);
+	positions->started = failed == 0;
+	return positions->started || error_system(err, failed, "cannot start a thread");
+}
+
+void positions_stop(struct positions *positions)
+{
+	pthread_mutex_lock(&positions->lock);
+	positions->stop = true;
+	pthread_cond_signal(&positions->stopping);
 	pthread_mutex_unlock(&positions->lock);
 }
 

@@ -1,9 +1,10 @@
 /*
  * The positions: how far each assigned partition is, as a picture that any thread may look at.
  *
- * Intake's thread, which alone may use the consumer, takes it a few times a second. What the
- * consumer cannot see while it fetches nothing, the ends of the logs, the supervisor asks the
- * brokers for now and then.
+ * Intake's thread, which alone may use the consumer, takes it several times a second. What the
+ * consumer cannot see while it fetches nothing, the bounds of the logs, a thread of its own asks
+ * the brokers for: they answer on the connection that records come on, behind a request for more
+ * that may wait for half a second.
  */
 #ifndef APP_POSITIONS_H
 #define APP_POSITIONS_H
@@ -47,6 +48,14 @@ struct oldest_event {
 struct positions;
 
 struct positions *positions_new(struct error *err);
+
+/* Starts its thread. The consumer must outlive it. */
+bool positions_start(struct positions *positions, struct consumer *consumer, struct error *err);
+
+/* No broker is asked from now on. Returns at once. For any thread. */
+void positions_stop(struct positions *positions);
+
+/* Stops the thread, and waits for it. NULL is fine. */
 void positions_free(struct positions *positions);
 
 /* What the picture is taken of. */
@@ -55,14 +64,12 @@ struct positions_scene {
 	struct partition *partitions; /* linked by `next` */
 	struct worker *const *workers;
 	size_t worker_count;
+	bool held_up; /* nothing is fetched for now: there is no room */
 };
 
 /* Takes the picture where the last one is old, or where `now_please`. For intake's thread. */
 void positions_take(
 	struct positions *positions, const struct positions_scene *scene, bool now_please);
-
-/* Asks the brokers where the logs begin and end. For any thread but intake's. */
-void positions_ask_brokers(struct positions *positions, struct consumer *consumer, int timeout_ms);
 
 /*
  * A copy of the picture: `ret_list`, which the caller frees, and its length. NULL and 0 where

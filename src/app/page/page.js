@@ -237,7 +237,7 @@ function showTroubles(s) {
 	found.push([s.counters.rebalances, "rebalances"]);
 	const items = found.filter(([number]) => number > 0).map(([number, words]) => {
 		const item = make("li");
-		item.append(make("b", "", count(number)), words);
+		item.append(make("b", "", count(number)), ` ${words}`);
 		return item;
 	});
 	byId("troubles").replaceChildren(...(items.length > 0 ? items : [make("li", "quiet", "none")]));
