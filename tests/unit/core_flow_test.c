@@ -416,14 +416,6 @@ static void an_identity_that_is_the_key_is_counted(void **state)
 }
 
 static void an_identity_that_is_the_phone_number_is_counted_too(void **state)
-static struct flow_oldest oldest(struct talk *talk)
-{
-	struct flow_oldest oldest = {.offset = -1};
-	assert_true(flow_oldest(talk->flow, &talk->source, &oldest));
-	return oldest;
-}
-
-static void it_tells_what_the_oldest_event_waits_for(void **state)
 {
 	(void)state;
 	struct talk talk = new_talk();
@@ -493,6 +485,18 @@ static void counters_of_several_flows_add_up(void **state)
 		assert_int_equal(sum.retries[i], 2 * (i + 1));
 }
 
+static struct flow_oldest oldest(struct talk *talk)
+{
+	struct flow_oldest oldest = {.offset = -1};
+	assert_true(flow_oldest(talk->flow, &talk->source, &oldest));
+	return oldest;
+}
+
+static void it_tells_what_the_oldest_event_waits_for(void **state)
+{
+	(void)state;
+	struct talk talk = new_talk();
+	open_talk(&talk);
 	struct flow_oldest none;
 	assert_false(flow_oldest(talk.flow, &talk.source, &none));
 	int64_t first = add(&talk, "k", "a");
