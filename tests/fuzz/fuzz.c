@@ -117,9 +117,11 @@ bool fuzz_has_control(struct bytes text)
 
 struct json_object *fuzz_json_c(struct bytes text)
 {
+	/* From 0.17 on strict json-c refuses integers beyond 64 bits, and letters beyond ASCII. */
+	int strict = json_c_version_num() < (17 << 8) ? JSON_TOKENER_STRICT : 0;
 	struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
 	REQUIRE(tokener != NULL);
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8 | strict);
 	struct json_object *object = json_tokener_parse_ex(tokener, text.data, (int)text.length);
 	json_tokener_free(tokener);
 	return object;
