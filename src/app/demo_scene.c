@@ -125,18 +125,30 @@ static bool wait_for_api(struct demo_scene *scene, struct error *err)
 		err, "care360-sim did not start: see %s", file_path(scene, "care360-sim.log").text);
 }
 
-bool demo_scene_init(struct demo_scene *scene, struct error *err)
+/* Where a read-only container cannot write to /tmp, it has shared memory of its own. */
+static bool make_directory(struct demo_scene *scene, struct error *err)
 {
 	const char *temporary = getenv("TMPDIR"); // NOLINT(concurrency-mt-unsafe)
-	*scene = (struct demo_scene){0};
 	if (temporary == NULL || temporary[0] != '/' || strlen(temporary) > 480)
 		temporary = "/tmp";
-	snprintf(scene->directory, sizeof(scene->directory), "%s/care360-demo-XXXXXX", temporary);
-	if (mkdtemp(scene->directory) == NULL) {
-		error_system(err, errno, "%s", scene->directory);
-		scene->directory[0] = '\0';
-		return false;
+	const char *const places[] = {temporary, "/dev/shm"};
+	for (size_t i = 0; i < array_length(places); i++) {
+		snprintf(scene->directory, sizeof(scene->directory), "%s/care360-demo-XXXXXX",
+			places[i]);
+		if (mkdtemp(scene->directory) != NULL)
+			return true;
+		if (i == 0)
+			error_system(err, errno, "%s", scene->directory);
 	}
+	scene->directory[0] = '\0';
+	return false;
+}
+
+bool demo_scene_init(struct demo_scene *scene, struct error *err)
+{
+	*scene = (struct demo_scene){0};
+	if (!make_directory(scene, err))
+		return false;
 	scene->cluster = mock_cluster_new(1, err);
 	return scene->cluster != NULL &&
 	       mock_cluster_add_topic(scene->cluster, DEMO_REQUESTS, PARTITIONS, err) &&
