@@ -6,7 +6,7 @@ import pathlib
 import signal
 import urllib.error
 import urllib.request
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from .paths import SERVICE
 from .process import Process, free_port
@@ -48,7 +48,8 @@ class Service(Process):
     """`care360-lookup run` with its own configuration and key file. Several may share a directory."""
 
     def __init__(self, directory: pathlib.Path, settings: Dict[str, Any], name: str = "service",
-                 key: Optional[str] = KEY, prefix: Tuple[str, ...] = (), stderr: Optional[int] = None, **environment: str) -> None:
+                 key: Optional[str] = KEY, prefix: Tuple[str, ...] = (), stderr: Optional[int] = None,
+                 command: Sequence[object] = (SERVICE, "run"), **environment: str) -> None:
         self.port = free_port()
         self.key_file = directory / "api-key"
         if key is not None:
@@ -57,7 +58,7 @@ class Service(Process):
         self.config = directory / f"{name}.cfg"
         directory.mkdir(parents=True, exist_ok=True)
         self.config.write_text(config_text(self.settings))
-        super().__init__([*prefix, SERVICE, "run", "-c", self.config], directory, name,
+        super().__init__([*prefix, *command, "-c", self.config], directory, name,
                          clean_environment(**environment), stderr=stderr)
 
     def write_key(self, key: str) -> None:
