@@ -91,9 +91,10 @@ void consumer_pause_all(struct consumer *consumer);
 void consumer_resume_all(struct consumer *consumer);
 
 /*
- * Notes that everything below `offset` is done; committed every kafka.commit_interval_ms, and when
- * the partition is revoked. Never moves a group backwards. A source that is no longer assigned is
- * ignored.
+ * Notes that everything below `offset` is done; with kafka.delivery exactly_once, where
+ * transactions commit, that is all. Otherwise it is committed every kafka.commit_interval_ms, and
+ * when the partition is revoked. Never moves a group backwards. A source that is no longer assigned
+ * is ignored.
  */
 void consumer_store(struct consumer *consumer, void *source, int64_t offset);
 
@@ -105,6 +106,20 @@ void consumer_store(struct consumer *consumer, void *source, int64_t offset);
  */
 bool consumer_position(
 	struct consumer *consumer, void *source, int64_t *ret_committed, int64_t *ret_end);
+
+/*
+ * Who it is in its group now; the caller frees it. NULL where it is no member, or memory is out.
+ * For any thread.
+ */
+struct kafka_member *consumer_member(struct consumer *consumer);
+
+/*
+ * Asks the group's coordinator for the offsets that are committed for these partitions, and writes
+ * them into the list (-1: none). It answers once no transaction is open that may change them. False
+ * and err where it does not answer in time. For any thread.
+ */
+bool consumer_ask_committed(struct consumer *consumer, struct kafka_offset *offsets, size_t count,
+	int timeout_ms, struct error *err);
 
 /* Commits what is stored, now. False and err where the broker did not take it. */
 bool consumer_commit(struct consumer *consumer, struct error *err);

@@ -41,6 +41,22 @@ struct kafka_report {
 	int64_t to_offset;
 };
 
+/* How far a partition is done: everything below `offset`. */
+struct kafka_offset {
+	const char *topic;
+	int32_t partition;
+	int64_t offset; /* -1: nothing is known */
+};
+
+/*
+ * Who a consumer was in its group at some time: a transaction that commits offsets must show it, so
+ * that a member that was replaced meanwhile cannot.
+ */
+struct kafka_member;
+
+/* NULL is fine. */
+void kafka_member_free(struct kafka_member *member);
+
 /* Receives reports, on any thread, also librdkafka's own: it must be quick and may not call back.
  */
 typedef void kafka_report_fn(void *context, const struct kafka_report *report);

@@ -47,6 +47,10 @@ struct producer;
 struct producer *producer_new(const struct settings *settings, delivery_report_fn *delivered,
 	kafka_report_fn *report, void *context, struct error *err);
 
+/* The same for transactions, which all its records must be part of; see below. */
+struct producer *producer_new_transactional(const struct settings *settings,
+	delivery_report_fn *delivered, kafka_report_fn *report, void *context, struct error *err);
+
 /* Drops what is still queued, without reports. NULL is fine. */
 void producer_free(struct producer *producer);
 
@@ -67,5 +71,43 @@ int producer_poll(struct producer *producer, int timeout_ms);
 
 /* Sends what waits for linger.ms, now. For any thread. */
 void producer_hurry(struct producer *producer);
+
+/* What a step of a transaction has come to. */
+enum step_status {
+	STEP_FINE,
+	STEP_AGAIN, /* it has not happened yet: take the same step again */
+	STEP_ABORT, /* the transaction cannot be committed: producer_abort() must follow */
+	STEP_FATAL, /* this client is finished, and whether the transaction was committed is not
+		       known: producer_start_anew() */
+};
+
+/*
+ * Transactions, with kafka.delivery exactly_once; all on the polling thread, one after another:
+ *
+ *	producer_ready_transactions()                         once, and after producer_start_anew()
+ *	producer_begin(), producer_send() ..., producer_add_offsets(), producer_commit()
+ *	                                       or producer_abort(), where a step says so
+ *
+ * Each waits at most timeout_ms, and hands out delivery reports meanwhile. A report of a record
+ *says that it is in the log, not that readers of committed data see it: that producer_commit()
+ *says. err is set for all but STEP_FINE.
+ */
+enum step_status producer_ready_transactions(
+	struct producer *producer, int timeout_ms, struct error *err);
+enum step_status producer_begin(struct producer *producer, struct error *err);
+
+/* Makes the offsets of a member's group a part of the transaction. */
+enum step_status producer_add_offsets(struct producer *producer, const struct kafka_offset *offsets,
+	size_t count, const struct kafka_member *member, int timeout_ms, struct error *err);
+
+/* Commits the records sent since producer_begin(), and the offsets, all or nothing. */
+enum step_status producer_commit(struct producer *producer, int timeout_ms, struct error *err);
+enum step_status producer_abort(struct producer *producer, int timeout_ms, struct error *err);
+
+/*
+ * Puts a new client in the place of one that is finished, with the same transactional id: the
+ * broker then ends what the former left open, one way or the other.
+ */
+bool producer_start_anew(struct producer *producer, struct error *err);
 
 #endif

@@ -1,12 +1,9 @@
-#include "delivery.h"
-
-#include <pthread.h>
 #include <stdlib.h>
 #include <utlist.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "io/producer.h"
+#include "delivery_state.h"
 #include "partition.h"
 #include "pulse.h"
 
@@ -16,36 +13,6 @@
 /* How long a result that the broker refused waits before it is sent again. */
 #define AGAIN_NS NS_PER_S
 
-/*
- * Threads meet here at three places: workers send through the producer, which is safe; the list
- * `again` belongs to the delivery thread alone, on which all reports come; `blocked` and its reason
- * are read by workers and the supervisor under `lock`.
- *
- * While blocked, workers keep what they have, so that results that come later do not overtake those
- * in `again`.
- */
-struct delivery {
-	struct delivery_options options;
-	struct producer *producer;
-	struct result_options result_options;
-	struct bytes *forward;
-	struct result_encoder *encoder; /* of the delivery thread */
-	struct delivery_counters counters;
-
-	struct pulse pulse;
-	pthread_t thread;
-	bool started;
-	_Atomic(bool) stop;
-
-	struct event *again; /* refused results, to be sent again, in the order of their reports */
-	int64_t again_at;
-	size_t again_pending; /* of those sent again, how many have no report yet */
-
-	pthread_mutex_t lock;
-	_Atomic(bool) blocked;
-	struct error reason;
-};
-
 const struct histogram_scale event_duration_scale = {
 	18,
 	{5 * NS_PER_MS, 10 * NS_PER_MS, 25 * NS_PER_MS, 50 * NS_PER_MS, 100 * NS_PER_MS,
@@ -54,7 +21,7 @@ const struct histogram_scale event_duration_scale = {
 		900 * NS_PER_S, 1800 * NS_PER_S, 3600 * NS_PER_S},
 };
 
-static void end_event(struct delivery *delivery, struct event *event)
+void delivery_end(struct delivery *delivery, struct event *event)
 {
 	size_t size = event->size;
 	struct partition *partition = event->source;
@@ -66,10 +33,10 @@ static void end_event(struct delivery *delivery, struct event *event)
 
 void delivery_drop(struct delivery *delivery, struct event *event)
 {
-	end_event(delivery, event);
+	delivery_end(delivery, event);
 }
 
-static void block(struct delivery *delivery, const char *topic, const char *text)
+void delivery_block(struct delivery *delivery, const char *topic, const char *text)
 {
 	pthread_mutex_lock(&delivery->lock);
 	error_set(&delivery->reason, "topic %s: %s", topic, text);
@@ -87,7 +54,7 @@ bool delivery_blocked(struct delivery *delivery, struct error *ret_reason)
 	return true;
 }
 
-static void count_result(struct delivery *delivery, const struct event *event)
+void delivery_count(struct delivery *delivery, const struct event *event)
 {
 	if (event->outcome.reason == REASON_NONE)
 		delivery->counters.found++;
@@ -97,11 +64,7 @@ static void count_result(struct delivery *delivery, const struct event *event)
 		clock_monotonic_ns() - event->received_at);
 }
 
-/*
- * The result is larger than the topic takes: once more without what it forwards, then as an error
- * event without key. False where that was it already.
- */
-static bool shrink(struct event *event)
+bool delivery_shrink(struct event *event)
 {
 	if (event->extent == RESULT_BARE)
 		return false;
@@ -128,11 +91,10 @@ static void keep_for_later(struct delivery *delivery, struct event *event, const
 {
 	DL_APPEND(delivery->again, event);
 	delivery->again_at = clock_monotonic_ns() + AGAIN_NS;
-	block(delivery, result_topic(delivery, event), text);
+	delivery_block(delivery, result_topic(delivery, event), text);
 }
 
-/* Encodes and sends, smaller and smaller where it must be. */
-static enum send_status send_result(struct delivery *delivery, struct result_encoder *encoder,
+enum send_status delivery_send(struct delivery *delivery, struct result_encoder *encoder,
 	struct event *event, struct error *err)
 {
 	for (;;) {
@@ -145,7 +107,7 @@ static enum send_status send_result(struct delivery *delivery, struct result_enc
 				result.value, result.headers, result.header_count, event, err);
 		if (status == SEND_QUEUED)
 			delivery->counters.headers_dropped += result.headers_dropped;
-		if (status != SEND_TOO_LARGE || !shrink(event))
+		if (status != SEND_TOO_LARGE || !delivery_shrink(event))
 			return status;
 	}
 }
@@ -161,8 +123,12 @@ enum delivery_answer delivery_publish(
 	}
 	if (delivery->blocked)
 		return DELIVERY_LATER;
+	if (delivery->transactions != NULL) {
+		transactions_add(delivery->transactions, event);
+		return DELIVERY_TAKEN;
+	}
 	struct error err = {0};
-	switch (send_result(delivery, encoder, event, &err)) {
+	switch (delivery_send(delivery, encoder, event, &err)) {
 	case SEND_QUEUED:
 		return DELIVERY_TAKEN;
 	case SEND_FATAL:
@@ -185,7 +151,7 @@ static void send_again(struct delivery *delivery)
 	DL_FOREACH_SAFE (delivery->again, event, next) {
 		struct error err = {0};
 		DL_DELETE(delivery->again, event); // NOLINT(clang-analyzer-core.NullDereference)
-		enum send_status status = send_result(delivery, delivery->encoder, event, &err);
+		enum send_status status = delivery_send(delivery, delivery->encoder, event, &err);
 		if (status == SEND_QUEUED) {
 			delivery->again_pending++;
 			continue;
@@ -203,18 +169,22 @@ static void on_report(void *context, void *tag, enum delivery_status status, con
 {
 	struct delivery *delivery = context;
 	struct event *event = tag;
+	if (delivery->transactions != NULL) {
+		transactions_on_report(delivery->transactions, event, status, text);
+		return;
+	}
 	if (delivery->again_pending > 0)
 		delivery->again_pending--;
 	if (status == DELIVERY_ACKNOWLEDGED) {
-		count_result(delivery, event);
+		delivery_count(delivery, event);
 		partition_done(event->source, event);
-		end_event(delivery, event);
+		delivery_end(delivery, event);
 		return;
 	}
 	delivery->counters.failures++;
 	if (status == DELIVERY_FATAL)
 		delivery->options.fatal(delivery->options.context, text);
-	if (status == DELIVERY_TOO_LARGE && shrink(event)) {
+	if (status == DELIVERY_TOO_LARGE && delivery_shrink(event)) {
 		DL_APPEND(delivery->again, event);
 		delivery->again_at = 0;
 		return;
@@ -268,7 +238,12 @@ static bool set_up(struct delivery *delivery, struct error *err)
 	delivery->encoder = result_encoder_new(&delivery->result_options, err);
 	if (delivery->encoder == NULL)
 		return false;
-	delivery->producer = producer_new(settings, on_report, on_news, delivery, err);
+	bool once = settings->kafka.delivery == DELIVERY_EXACTLY_ONCE;
+	if (once && (delivery->transactions = transactions_new(delivery, err)) == NULL)
+		return false;
+	delivery->producer =
+		once ? producer_new_transactional(settings, on_report, on_news, delivery, err)
+		     : producer_new(settings, on_report, on_news, delivery, err);
 	if (delivery->producer == NULL)
 		return false;
 	int failed = pthread_create(&delivery->thread, NULL, delivery_main, delivery);
@@ -294,20 +269,28 @@ struct delivery *delivery_new(const struct delivery_options *options, struct err
 	return delivery;
 }
 
+void delivery_stop(struct delivery *delivery)
+{
+	if (delivery == NULL || !delivery->started)
+		return;
+	delivery->stop = true;
+	pthread_join(delivery->thread, NULL);
+	delivery->started = false;
+}
+
 void delivery_free(struct delivery *delivery)
 {
 	if (delivery == NULL)
 		return;
-	delivery->stop = true;
-	if (delivery->started)
-		pthread_join(delivery->thread, NULL);
+	delivery_stop(delivery);
 	producer_free(delivery->producer);
 	struct event *event;
 	struct event *next;
 	DL_FOREACH_SAFE (delivery->again, event, next) {
 		DL_DELETE(delivery->again, event); // NOLINT(clang-analyzer-core.NullDereference)
-		end_event(delivery, event);
+		delivery_end(delivery, event);
 	}
+	transactions_free(delivery->transactions);
 	result_encoder_free(delivery->encoder);
 	free(delivery->forward);
 	pthread_mutex_destroy(&delivery->lock);
@@ -321,7 +304,10 @@ const struct result_options *delivery_result_options(const struct delivery *deli
 
 void delivery_hurry(struct delivery *delivery)
 {
-	producer_hurry(delivery->producer);
+	if (delivery->transactions != NULL)
+		delivery->hurry = true;
+	else
+		producer_hurry(delivery->producer);
 }
 
 bool delivery_alive(struct delivery *delivery, int64_t now)

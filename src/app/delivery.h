@@ -42,6 +42,12 @@ struct delivery_options {
 	void (*ended)(void *context);                   /* an event ended: there is room again */
 	void (*fatal)(void *context, const char *text); /* the producer is finished */
 	kafka_report_fn *report;                        /* on any thread */
+
+	/* For exactly-once, on delivery's thread, until delivery_stop(): who we are in the consumer
+	 * group (NULL: no member), and what is committed; see io/consumer.h. */
+	struct kafka_member *(*member)(void *context);
+	bool (*ask_committed)(void *context, struct kafka_offset *offsets, size_t count,
+		int timeout_ms, struct error *err);
 	void *context;
 };
 
@@ -50,7 +56,10 @@ struct delivery;
 /* Starts its thread. `options` are copied, what they point to must outlive it. */
 struct delivery *delivery_new(const struct delivery_options *options, struct error *err);
 
-/* Stops the thread; drops what is not acknowledged. NULL is fine. */
+/* Stops the thread: nothing is called any more. NULL is fine. */
+void delivery_stop(struct delivery *delivery);
+
+/* Stops it, and drops what is not acknowledged. NULL is fine. */
 void delivery_free(struct delivery *delivery);
 
 /* How results are encoded; each worker makes an encoder of its own with it. */

@@ -469,6 +469,17 @@ bool intake_alive(struct intake *intake, int64_t now)
 	return intake->deadline != 0 || pulse_alive(&intake->pulse, now);
 }
 
+struct kafka_member *intake_member(struct intake *intake)
+{
+	return consumer_member(intake->consumer);
+}
+
+bool intake_ask_committed(struct intake *intake, struct kafka_offset *offsets, size_t count,
+	int timeout_ms, struct error *err)
+{
+	return consumer_ask_committed(intake->consumer, offsets, count, timeout_ms, err);
+}
+
 void intake_state(struct intake *intake, struct intake_state *ret_state)
 {
 	*ret_state = (struct intake_state){

@@ -74,6 +74,11 @@ bool intake_check_topics(struct intake *intake, int timeout_ms, struct error *er
 /* Whether its loop goes round; while it stops, there is a deadline instead. For the supervisor. */
 bool intake_alive(struct intake *intake, int64_t now);
 
+/* For transactions: see io/consumer.h. For any thread. */
+struct kafka_member *intake_member(struct intake *intake);
+bool intake_ask_committed(struct intake *intake, struct kafka_offset *offsets, size_t count,
+	int timeout_ms, struct error *err);
+
 /* What people and metrics see of it. For any thread. */
 struct intake_state {
 	uint64_t partitions;

@@ -28,6 +28,13 @@ struct partition {
 	_Atomic(size_t) references; /* intake's own, and one for each event that is held */
 	_Atomic(bool) revoked;      /* delivery reports are refused from now on */
 
+	/* Of transactions.c, under its lock: results that are ready, in the order of their
+	 * requests, the sequence that goes into a transaction next, and its place among the
+	 * partitions that have such results. */
+	struct event *pending;
+	uint64_t next_sequence;
+	struct partition *waiting_next, *waiting_prev;
+
 	/* Intake's. */
 	size_t topic_number; /* which of kafka.request_topics it is of */
 	bool paused;

@@ -61,6 +61,19 @@ void service_gate_options(struct service *service, struct gate_options *ret_opti
 	};
 }
 
+static struct kafka_member *member_now(void *context)
+{
+	struct service *service = context;
+	return service->intake == NULL ? NULL : intake_member(service->intake);
+}
+
+static bool ask_committed(void *context, struct kafka_offset *offsets, size_t count, int timeout_ms,
+	struct error *err)
+{
+	struct service *service = context;
+	return intake_ask_committed(service->intake, offsets, count, timeout_ms, err);
+}
+
 static bool make_delivery(struct service *service, struct error *err)
 {
 	struct delivery_options options = {
@@ -70,6 +83,8 @@ static bool make_delivery(struct service *service, struct error *err)
 		.ended = on_event_ended,
 		.fatal = service_fail,
 		.report = service_on_news,
+		.member = member_now,
+		.ask_committed = ask_committed,
 		.context = service,
 	};
 	service->delivery = delivery_new(&options, err);
@@ -206,6 +221,7 @@ void service_free(struct service *service)
 	status_server_free(service->server);
 	if (service->intake != NULL)
 		intake_stop(service->intake, clock_monotonic_ns() + LEAVE_NS);
+	delivery_stop(service->delivery); /* it asks intake who we are */
 	intake_free(service->intake);
 	for (size_t i = 0; service->workers != NULL && i < service->worker_count; i++)
 		worker_free(service->workers[i]);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "consumer_parts.h"
+#include "kafka_member.h"
 
 #define COMMIT_TIMEOUT_MS 5000
 #define LAST_COMMIT_MS    500
@@ -69,6 +70,9 @@ struct partition *consumer_find_source(struct consumer *consumer, const void *so
 
 bool consumer_uncommitted(const struct consumer *consumer)
 {
+	/* Transactions commit, and nobody else. */
+	if (consumer->settings->kafka.delivery == DELIVERY_EXACTLY_ONCE)
+		return false;
 	for (size_t i = 0; i < consumer->partition_count; i++)
 		if (consumer->partitions[i].done > consumer->partitions[i].committed)
 			return true;
@@ -204,6 +208,31 @@ void consumer_store(struct consumer *consumer, void *source, int64_t offset)
 	struct partition *partition = consumer_find_source(consumer, source);
 	if (partition != NULL && offset > partition->done)
 		partition->done = offset;
+	if (partition != NULL && consumer->settings->kafka.delivery == DELIVERY_EXACTLY_ONCE)
+		partition->committed = partition->done;
+}
+
+/* --- for transactions --- */
+
+struct kafka_member *consumer_member(struct consumer *consumer)
+{
+	return kafka_member_of(rd_kafka_consumer_group_metadata(consumer->client));
+}
+
+bool consumer_ask_committed(struct consumer *consumer, struct kafka_offset *offsets, size_t count,
+	int timeout_ms, struct error *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+	for (size_t i = 0; i < count; i++)
+		rd_kafka_topic_partition_list_add(list, offsets[i].topic, offsets[i].partition);
+	rd_kafka_resp_err_t code = rd_kafka_committed(consumer->client, list, timeout_ms);
+	for (int i = 0; i < list->cnt && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+		code = list->elems[i].err;
+	for (size_t i = 0; i < count && code == RD_KAFKA_RESP_ERR_NO_ERROR; i++)
+		offsets[i].offset = list->elems[i].offset >= 0 ? list->elems[i].offset : -1;
+	rd_kafka_topic_partition_list_destroy(list);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+	       error_set(err, "the group's offsets cannot be read: %s", rd_kafka_err2str(code));
 }
 
 /* --- rebalance --- */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kafka_conf.h"
+#include "kafka_member.h"
 
 /* 0xMMmmrrxx */
 #define VERSION(major, minor, revision) (((major) << 24) | ((minor) << 16) | ((revision) << 8))
@@ -54,4 +55,11 @@ bool kafka_settings_check(const struct settings *settings, struct error *err)
 			return false;
 	}
 	return true;
+}
+
+void kafka_member_free(struct kafka_member *member)
+{
+	if (member != NULL)
+		rd_kafka_consumer_group_metadata_destroy(
+			(rd_kafka_consumer_group_metadata_t *)(void *)member);
 }

@@ -1,9 +1,12 @@
 #include "kafka_conf.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -277,6 +280,28 @@ static bool set_reader(rd_kafka_conf_t *conf, const struct settings *settings, s
 	       set_group(conf, "client", &settings->kafka.client, err) &&
 	       set_group(conf, "consumer", &settings->kafka.consumer, err) &&
 	       set_presets(conf, reader_presets, array_length(reader_presets), err);
+}
+
+/*
+ * The id is of this process alone, unless the user has one for it: an instance that starts must not
+ * wait for what a dead one left, and needs not, since offsets are part of transactions. The broker
+ * gives up a dead instance's transaction soon, for until then nobody reads the offsets that it may
+ * commit.
+ */
+bool kafka_conf_add_transactions(
+	rd_kafka_conf_t *conf, const struct settings *settings, struct error *err)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+	char id[1024];
+	uint64_t random = 0;
+	if (gethostname(host, sizeof(host) - 1) != 0 ||
+		getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return error_system(err, errno, "kafka.transactional_id cannot be made up");
+	snprintf(id, sizeof(id), "%s-%s-%016" PRIx64, settings->kafka.group_id, host, random);
+	const char *own = settings->kafka.transactional_id;
+	return set(conf, "kafka.transactional_id", "transactional.id", own[0] != '\0' ? own : id,
+		       err) &&
+	       set(conf, "kafka.delivery", "transaction.timeout.ms", "10000", err);
 }
 
 static bool set_producer(rd_kafka_conf_t *conf, const struct settings *settings, struct error *err)

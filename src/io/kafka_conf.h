@@ -111,6 +111,10 @@ int kafka_link_wait_ms(struct kafka_link *link, int limit_ms);
 rd_kafka_conf_t *kafka_conf_new(const struct settings *settings, enum kafka_role role,
 	struct kafka_link *link, struct error *err);
 
+/* Adds to a producer's configuration what transactions need. False and err, naming the setting. */
+bool kafka_conf_add_transactions(
+	rd_kafka_conf_t *conf, const struct settings *settings, struct error *err);
+
 /* Makes a client from `conf`, which is used up either way. */
 rd_kafka_t *kafka_client_new(rd_kafka_conf_t *conf, enum kafka_role role, struct error *err);
 

@@ -10,47 +10,18 @@
  * and what the former one held is reported as not delivered. The lock makes senders wait while
  * clients are exchanged.
  */
-#include "io/producer.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "kafka_conf.h"
+#include "producer_parts.h"
 
 #define RENEW_AFTER (5 * NS_PER_S)
 
 /* A new client that was not refused for so long is not going to be: it asks for leave to write at
  * once. */
 #define TRUSTED_AFTER (3 * NS_PER_S)
-
-/* librdkafka's handle of a topic, made once: making one costs more than sending a record. */
-struct topic {
-	const char *name; /* librdkafka's */
-	rd_kafka_topic_t *handle;
-};
-
-struct producer {
-	struct kafka_link link;
-	delivery_report_fn *delivered;
-	void *context;
-
-	pthread_rwlock_t lock; /* guards the client and the topics */
-	rd_kafka_conf_t *conf; /* of which clients are made */
-	rd_kafka_t *client;
-	struct topic *topics;
-	size_t topic_count;
-
-	rd_kafka_t *former; /* a client that was refused, until all it held is reported */
-	int64_t born_at;    /* the present client */
-	bool refused;       /* the brokers did not let us write, as far as we know */
-
-	_Atomic(bool) hurry;
-	int reported; /* delivery reports handed out in this poll */
-};
 
 /* Whether a client is finished only because it lacks a right, which somebody may give it. */
 static bool lacks_right(rd_kafka_t *client)
@@ -254,38 +225,45 @@ static bool make_client(struct producer *producer, struct error *err)
 	return producer->client != NULL;
 }
 
-/* Puts a new client in the place of one that was refused. */
-static void renew(struct producer *producer)
+bool producer_renew(struct producer *producer, struct error *err)
 {
-	struct error err = {0};
 	pthread_rwlock_wrlock(&producer->lock);
 	drop_topics(producer);
 	producer->former = producer->client;
-	if (!make_client(producer, &err)) {
+	bool made = make_client(producer, err);
+	if (!made) {
 		producer->client = producer->former;
 		producer->former = NULL;
 	}
 	pthread_rwlock_unlock(&producer->lock);
-	if (producer->former != NULL)
+	if (made)
 		rd_kafka_purge(
 			producer->former, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	return made;
+}
+
+bool producer_former_gone(struct producer *producer)
+{
+	if (producer->former == NULL)
+		return true;
+	rd_kafka_poll(producer->former, 0);
+	if (rd_kafka_outq_len(producer->former) > 0)
+		return false;
+	rd_kafka_destroy(producer->former);
+	producer->former = NULL;
+	return true;
 }
 
 /* Looks after a client that lacks a right, and the one that took its place. */
 static void mind_rights(struct producer *producer)
 {
 	int64_t age = clock_monotonic_ns() - producer->born_at;
-	if (producer->former != NULL) {
-		rd_kafka_poll(producer->former, 0);
-		if (rd_kafka_outq_len(producer->former) > 0)
-			return;
-		rd_kafka_destroy(producer->former);
-		producer->former = NULL;
-	}
+	if (!producer_former_gone(producer))
+		return;
 	if (lacks_right(producer->client)) {
 		producer->refused = true;
 		if (age > RENEW_AFTER)
-			renew(producer);
+			producer_renew(producer, NULL);
 	} else if (producer->refused && age > TRUSTED_AFTER && !kafka_link_down(&producer->link)) {
 		producer->refused = false;
 		kafka_link_fine(&producer->link, NULL);
@@ -323,18 +301,20 @@ static bool warm_up(struct producer *producer, const char *topic, struct error *
 	return true;
 }
 
-static bool start(struct producer *producer, const struct settings *settings, struct error *err)
+static bool start(struct producer *producer, const struct settings *settings, bool transactional,
+	struct error *err)
 {
 	producer->conf = kafka_conf_new(settings, KAFKA_PRODUCER, &producer->link, err);
-	if (producer->conf == NULL)
+	if (producer->conf == NULL ||
+		(transactional && !kafka_conf_add_transactions(producer->conf, settings, err)))
 		return false;
 	rd_kafka_conf_set_dr_msg_cb(producer->conf, reported);
 	return make_client(producer, err) && warm_up(producer, settings->kafka.result_topic, err) &&
 	       warm_up(producer, settings->kafka.error_topic, err);
 }
 
-struct producer *producer_new(const struct settings *settings, delivery_report_fn *delivered,
-	kafka_report_fn *report, void *context, struct error *err)
+static struct producer *make(const struct settings *settings, bool transactional,
+	delivery_report_fn *delivered, kafka_report_fn *report, void *context, struct error *err)
 {
 	if (!kafka_library_check(err))
 		return NULL;
@@ -348,11 +328,23 @@ struct producer *producer_new(const struct settings *settings, delivery_report_f
 	pthread_rwlock_init(&producer->lock, NULL);
 	kafka_link_init(&producer->link, "producer", settings, settings->kafka.result_topic,
 		producer, report, context);
-	if (!start(producer, settings, err)) {
+	if (!start(producer, settings, transactional, err)) {
 		producer_free(producer);
 		return NULL;
 	}
 	return producer;
+}
+
+struct producer *producer_new(const struct settings *settings, delivery_report_fn *delivered,
+	kafka_report_fn *report, void *context, struct error *err)
+{
+	return make(settings, false, delivered, report, context, err);
+}
+
+struct producer *producer_new_transactional(const struct settings *settings,
+	delivery_report_fn *delivered, kafka_report_fn *report, void *context, struct error *err)
+{
+	return make(settings, true, delivered, report, context, err);
 }
 
 static void end_client(rd_kafka_t *client)

@@ -368,10 +368,8 @@ static void check_key_pair(struct settings_store *store)
 static void check_delivery(struct settings_store *store)
 {
 	const struct settings *settings = &store->settings;
-	if (settings->kafka.delivery == DELIVERY_EXACTLY_ONCE)
-		store_mistake(store, store_place(store, "kafka.delivery"), "kafka.delivery",
-			"exactly_once is not available in this version yet; use at_least_once");
-	else if (settings->kafka.transactional_id[0] != '\0')
+	if (settings->kafka.delivery == DELIVERY_AT_LEAST_ONCE &&
+		settings->kafka.transactional_id[0] != '\0')
 		store_warning(store, place_of(store, "kafka.delivery", "kafka.transactional_id"),
 			"kafka.transactional_id",
 			"is not used: kafka.delivery is at_least_once, not exactly_once");

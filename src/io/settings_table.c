@@ -66,8 +66,9 @@ const struct setting settings_table[] = {
 			   "empty: none"},
 	{CHOICE(kafka.delivery), .default_text = "at_least_once",
 		ONE_OF("at_least_once", "exactly_once"),
-		.meaning = "exactly_once, results and offsets in one transaction, is not available "
-			   "in this version yet"},
+		.meaning =
+			"exactly_once: results and offsets in one transaction, so that readers of "
+			"committed data see each result once"},
 	{TEXT(kafka.transactional_id), EMPTY, .check = check_visible,
 		.meaning = "for exactly_once, one per instance; empty: group, host and a random "
 			   "part, new at each start"},

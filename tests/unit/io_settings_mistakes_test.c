@@ -342,10 +342,6 @@ static void refuses_what_does_not_go_together(void **state)
 		{"kafka = { security = { key_file = \"/k\"; }; };",
 			"FILE:1: kafka.security.certificate_file: must be set where "
 			"kafka.security.key_file is\n"},
-		{"kafka = { delivery = \"exactly_once\"; };",
-			"FILE:1: kafka.delivery: exactly_once is not available in this version "
-			"yet; "
-			"use at_least_once\n"},
 		{"kafka = { transactional_id = \"x\"; };",
 			"FILE:1: kafka.transactional_id: warning: is not used: kafka.delivery is "
 			"at_least_once, not exactly_once\n"},

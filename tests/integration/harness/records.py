@@ -142,23 +142,19 @@ class Topics:
         self._reader(group).commit(offsets=[TopicPartition(topic, p, offset) for p, offset in offsets.items()], asynchronous=False)
 
     def read(self, topic: str) -> Iterator[Result]:
-        """Everything that is in the topic now, each partition in its order."""
-        consumer = Consumer(self._reader_settings("looking-on"))
+        """Everything that is in the topic now and was committed, each partition in its order."""
+        consumer = Consumer({**self._reader_settings("looking-on"), "enable.partition.eof": True})
         try:
-            left = {}
-            for p in self._partition_numbers(consumer, topic):
-                low, high = consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=20)
-                if high > low:
-                    left[p] = high
+            left = {p for p, end in self.ends(topic).items() if end > 0}
             consumer.assign([TopicPartition(topic, p, 0) for p in left])
             deadline = time.monotonic() + 120
             while left:
-                assert time.monotonic() < deadline, f"cannot read {topic} up to {left}"
+                assert time.monotonic() < deadline, f"cannot read {topic}: partitions {left} have no end"
                 for message in consumer.consume(5000, 0.5):
-                    result = result_in(message)
-                    yield result
-                    if result.offset + 1 >= left.get(result.partition, sys.maxsize):
-                        del left[result.partition]
+                    if message.error() and message.error().code() == KafkaError._PARTITION_EOF:
+                        left.discard(message.partition())
+                    elif message.partition() in left:
+                        yield result_in(message)
         finally:
             consumer.close()
 
