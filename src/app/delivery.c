@@ -201,6 +201,8 @@ static void on_news(void *context, const struct kafka_report *report)
 static void *delivery_main(void *context)
 {
 	struct delivery *delivery = context;
+	if (delivery->transactions != NULL)
+		transactions_run(delivery->transactions);
 	while (!delivery->stop) {
 		pulse_beat(&delivery->pulse);
 		producer_poll(delivery->producer, POLL_MS);
