@@ -174,10 +174,12 @@ static void gather(struct transactions *transactions)
 	transactions->offset_count = 0;
 	pthread_mutex_lock(&transactions->lock);
 	DL_FOREACH_SAFE2 (transactions->waiting, partition, next, waiting_next) {
-		if (partition_revoked(partition))
-			DL_CONCAT(dropped, take_pending(transactions, partition));
-		else
+		if (partition_revoked(partition)) {
+			struct event *events = take_pending(transactions, partition);
+			DL_CONCAT(dropped, events);
+		} else {
 			gather_from(transactions, partition, &count);
+		}
 	}
 	pthread_mutex_unlock(&transactions->lock);
 	drop(transactions, dropped);
