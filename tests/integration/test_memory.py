@@ -6,6 +6,7 @@ import threading
 from harness.paths import PROJECT
 from harness.requests import plain, small
 from harness.sim import Sim
+from harness.tls import Authority
 from harness.waiting import wait_for
 
 WARM_UP = 0.2  # of the backlog: after this, caches, pools and buffers have the size they keep
@@ -58,9 +59,10 @@ def mixed(large: int):
 def test_the_largest_records_and_full_buffers_fit_into_the_memory_limit(make_scene, tmp_path, size, figure):
     """With all that takes memory at once: TLS, as many fetches as can be, and the most workers that are chosen."""
     large = size(192, 640)
-    with Sim(tmp_path / "tls", tls=True, faults=["status_503"], latency_ms=100) as sim:
+    authority = Authority(tmp_path / "authority")
+    with Sim(tmp_path / "tls", authority=authority, faults=["status_503"], latency_ms=100) as sim:
         scene = make_scene(partitions=64, sim=sim, **{
-            "care360.ca_file": str(sim.certificate), "lookup.workers": 4, "breaker.probe_interval_ms": 1000})
+            "care360.ca_file": str(authority.ca_file), "lookup.workers": 4, "breaker.probe_interval_ms": 1000})
         scene.topics.produce(scene.requests_topic, 64, mixed(large), keep=False)
         service = scene.service(ready=False)
         wait_for(lambda: service.metric("care360_lookup_buffered_bytes") > (32 << 20) - 2 * RECORD, "the buffer is full", 60,

@@ -3,42 +3,36 @@
 import json
 import pathlib
 import ssl
-import subprocess
 import urllib.request
 from typing import Any, Dict, List, Optional
 
 from .paths import SIMULATOR
 from .process import Process
 from .service import KEY, clean_environment
+from .tls import Authority
 from .waiting import wait_for
 
 _SETTINGS = "/_sim/settings"
 _STATS = "/_sim/stats"
 _GREETING = "listening on "
-_SELF_SIGNED = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                "-subj", "/CN=care360-sim", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
 
 
 class Sim:
     """care360-sim on a loopback port that stays the same over down() and up().
 
-    With `tls` it speaks TLS only, and `certificate` is what its clients must trust.
+    With `authority` it speaks TLS, by a certificate from there.
     """
 
-    def __init__(self, directory: pathlib.Path, key: str = KEY, record: bool = False, tls: bool = False,
-                 **settings: Any) -> None:
+    def __init__(self, directory: pathlib.Path, key: str = KEY, record: bool = False,
+                 authority: Optional[Authority] = None, **settings: Any) -> None:
         self._directory = directory
         self._key = key
         self.record_path: Optional[pathlib.Path] = directory / "record.jsonl" if record else None
-        self.certificate: Optional[pathlib.Path] = directory / "sim.pem" if tls else None
-        self._certificate_key = directory / "sim.key"
+        self._ca_file = authority.ca_file if authority else None
+        self._certificate = authority.certificate("care360-sim", "IP:127.0.0.1") if authority else None
         self._settings: Dict[str, Any] = settings
         self._process: Optional[Process] = None
         self.port = 0
-        if tls:
-            directory.mkdir(parents=True, exist_ok=True)
-            subprocess.run([*_SELF_SIGNED, "-keyout", self._certificate_key, "-out", self.certificate],
-                           check=True, stderr=subprocess.DEVNULL)
         self.up()
 
     def __enter__(self) -> "Sim":
@@ -49,7 +43,7 @@ class Sim:
 
     @property
     def url(self) -> str:
-        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self._certificate else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def process(self) -> Process:
@@ -60,8 +54,8 @@ class Sim:
         command: List[object] = [SIMULATOR, "--listen", f"127.0.0.1:{self.port}", "--api-key", self._key]
         if self.record_path:
             command += ["--record", self.record_path]
-        if self.certificate:
-            command += ["--tls-certificate", self.certificate, "--tls-key", self._certificate_key]
+        if self._certificate:
+            command += ["--tls-certificate", self._certificate.certificate, "--tls-key", self._certificate.key]
         self._process = Process(command, self._directory, "sim", clean_environment())
         greeting = wait_for(self._greeting, "the simulator listens", 10, detail=lambda: self._process.stderr[-1000:])
         self.port = int(greeting.rsplit(":", 1)[1])
@@ -102,6 +96,6 @@ class Sim:
         data = json.dumps(change).encode() if change is not None else None
         request = urllib.request.Request(self.url + path, data, method="PUT" if data else "GET",
                                          headers={"content-type": "application/json"})
-        trust = ssl.create_default_context(cafile=self.certificate) if self.certificate else None
+        trust = ssl.create_default_context(cafile=self._ca_file) if self._ca_file else None
         with urllib.request.urlopen(request, timeout=10, context=trust) as reply:
             return json.loads(reply.read() or b"{}")
