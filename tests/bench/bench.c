@@ -8,15 +8,17 @@
 
 #include "base/clock.h"
 
-static const char USAGE[] = "usage: %s --url BASE_URL [--requests N] [--in-flight K] [--key KEY] "
-			    "[--ca-file FILE] [--http2]\n"
-			    "       [--sticky] [--curlu]\n";
+static const char USAGE[] =
+	"usage: %s --url BASE_URL [--requests N] [--warm-up N] [--in-flight K] [--key KEY] "
+	"[--ca-file FILE] [--http2]\n"
+	"       [--sticky] [--curlu]\n";
 
 bool bench_options_read(struct bench_options *ret_options, int argc, char **argv)
 {
 	static const struct option OPTIONS[] = {
 		{"url", required_argument, NULL, 'u'},
 		{"requests", required_argument, NULL, 'n'},
+		{"warm-up", required_argument, NULL, 'w'},
 		{"in-flight", required_argument, NULL, 'k'},
 		{"key", required_argument, NULL, 'a'},
 		{"ca-file", required_argument, NULL, 'c'},
@@ -35,6 +37,9 @@ bool bench_options_read(struct bench_options *ret_options, int argc, char **argv
 			break;
 		case 'n':
 			options.requests = strtol(optarg, NULL, 10);
+			break;
+		case 'w':
+			options.warm_up = strtol(optarg, NULL, 10);
 			break;
 		case 'k':
 			options.in_flight = (int)strtol(optarg, NULL, 10);
@@ -59,8 +64,8 @@ bool bench_options_read(struct bench_options *ret_options, int argc, char **argv
 			break;
 		}
 	}
-	if (!ok || !options.url || optind != argc || options.requests < 1 ||
-		options.in_flight < 1) {
+	if (!ok || !options.url || optind != argc || options.requests < 1 || options.warm_up < 0 ||
+		options.warm_up >= options.requests || options.in_flight < 1) {
 		(void)fprintf(stderr, USAGE, argv[0]);
 		return false;
 	}

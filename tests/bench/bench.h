@@ -12,6 +12,7 @@ struct bench_options {
 	const char *key;
 	const char *ca_file; /* "": the system's authorities */
 	long requests;
+	long warm_up; /* of the requests: until so many have ended, nothing is measured */
 	int in_flight;
 	bool http2;
 	bool sticky; /* curl_loop: registers each socket once, edge-triggered */

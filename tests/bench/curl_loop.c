@@ -134,7 +134,7 @@ static bool set_up_request(struct loop *loop, struct request *request)
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 10000L);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 2000L);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, 10000L);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, loop->headers);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, request);
@@ -226,6 +226,7 @@ static void run(struct loop *loop)
 {
 	struct epoll_event events[EVENTS_MAX];
 	struct bench_span start = bench_now();
+	long unmeasured = 0;
 	for (int i = 0; i < loop->options->in_flight && loop->started < loop->options->requests;
 		i++)
 		start_request(loop, &loop->requests[i]);
@@ -243,9 +244,13 @@ static void run(struct loop *loop)
 			take_event(loop, &events[i]);
 		run_timer(loop, clock_monotonic_ns());
 		collect(loop);
+		if (unmeasured < loop->options->warm_up) {
+			start = bench_now();
+			unmeasured = loop->ended;
+		}
 	}
 	bench_report(loop->options->sticky ? "libcurl sticky" : "libcurl", loop->options, start,
-		loop->ended, loop->failures);
+		loop->ended - unmeasured, loop->failures);
 }
 
 static bool set_up(struct loop *loop)

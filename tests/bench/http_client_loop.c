@@ -32,6 +32,7 @@ static bool run(struct http_client *client, const struct bench_options *options,
 	long started = 0;
 	long ended = 0;
 	long failures = 0;
+	long unmeasured = 0;
 	while (ended < options->requests) {
 		if (!fill(client, options, &started, started - ended, err))
 			return false;
@@ -43,8 +44,12 @@ static bool run(struct http_client *client, const struct bench_options *options,
 			ended++;
 			failures += reply.transport != REPLY_HTTP || reply.status != 200;
 		}
+		if (unmeasured < options->warm_up) {
+			start = bench_now();
+			unmeasured = ended;
+		}
 	}
-	bench_report("http_client", options, start, ended, failures);
+	bench_report("http_client", options, start, ended - unmeasured, failures);
 	return true;
 }
 

@@ -150,7 +150,8 @@ class Bench:
         """The cheapest of the ways to write a loop around libcurl alone: HTTP, no Kafka, no JSON."""
         ways: List[List[str]] = [["--sticky"], ["--sticky", "--curlu"], []]
         with Stub(self.scratch(), load, self.programs) as stub:
-            common = ["--url", stub.url, "--requests", load.events, "--in-flight", load.in_flight, "--key", KEY]
+            common = ["--url", stub.url, "--requests", load.events, "--warm-up", int(WARM_UP * load.events),
+                      "--in-flight", load.in_flight, "--key", KEY]
             common += (["--ca-file", stub.ca_file] if load.tls else []) + (["--http2"] if load.http2 else [])
             runs = []
             for way in ways:
