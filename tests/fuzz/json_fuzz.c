@@ -25,12 +25,55 @@ static void check_string(struct json_reader *reader, struct bytes text)
 	REQUIRE(bytes_equal(fuzz_string_member(strict, "s"), text));
 }
 
+static enum json_kind kind_of(struct json_object *value)
+{
+	switch (json_object_get_type(value)) {
+	case json_type_null:
+		return JSON_NULL;
+	case json_type_boolean:
+		return JSON_BOOLEAN;
+	case json_type_int:
+		return JSON_INTEGER;
+	case json_type_double:
+		return JSON_NUMBER;
+	case json_type_string:
+		return JSON_STRING;
+	case json_type_array:
+		return JSON_ARRAY;
+	case json_type_object:
+		break;
+	}
+	return JSON_OBJECT;
+}
+
+/* Each member is found where json-c has it, and is what json-c says. */
+static void check_members( // NOLINT(misc-no-recursion)
+	struct json_reader *reader, struct json_value object, struct json_object *tree)
+{
+	json_object_object_foreach(tree, name, value)
+	{
+		struct json_value member = json_member(reader, object, name);
+		bool huge = json_object_is_type(value, json_type_int) && member.kind == JSON_NUMBER;
+		REQUIRE(member.kind == kind_of(value) ||
+			(huge && json_reader_had_huge_integer(reader)));
+		if (member.kind == JSON_STRING)
+			REQUIRE(bytes_equal(json_string(reader, member), json_string_bytes(value)));
+		if (member.kind == JSON_OBJECT)
+			check_members(reader, member, value);
+	}
+	REQUIRE(json_member(reader, object, "no such member").kind == JSON_ABSENT ||
+		json_object_object_get_ex(tree, "no such member", NULL));
+}
+
 static void check_accepted(struct json_reader *reader, struct json_object *tree, struct bytes text)
 {
 	CLEANUP(fuzz_put) struct json_object *strict = fuzz_json_c(text);
 	REQUIRE(strict != NULL);
 	REQUIRE(json_object_equal(tree, strict));
 	REQUIRE(fuzz_is_utf8(text));
+	struct json_value object;
+	REQUIRE(json_read(reader, text, &object, NULL));
+	check_members(reader, object, strict);
 	if (json_reader_had_huge_integer(reader))
 		return;
 	size_t length = 0;
