@@ -128,7 +128,9 @@ void service_watch(struct service *service, int64_t now)
 {
 	struct status status;
 	look(service, &status);
-	if (now >= service->sampled_at + HISTORY_EVERY_NS) {
+	/* The history begins when it is known for the first time how much waits. */
+	bool begun = service->sampled_at != 0 || status.waiting >= 0;
+	if (begun && now >= service->sampled_at + HISTORY_EVERY_NS) {
 		struct history_sample sample;
 		take_sample(&status, &sample);
 		history_add(&service->history, &sample);

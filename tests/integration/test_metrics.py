@@ -191,7 +191,7 @@ def test_gauges_tell_what_is_held_and_the_limits_in_force(make_scene, sim):
 
 
 def test_refusals_lower_the_limit_and_show_look_ups_that_are_tried_again(make_scene, sim):
-    scene = make_scene(**{"lookup.in_flight": 64, "retry.initial_backoff_ms": 2000, "retry.max_backoff_ms": 5000})
+    scene = make_scene(**{"lookup.in_flight": 64, "retry.initial_backoff_ms": 500, "retry.max_backoff_ms": 1000})
     sim.faults("status_429=50")
     scene.put(small(200))
     service = scene.service()

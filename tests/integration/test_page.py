@@ -279,15 +279,20 @@ def test_a_thousand_idle_connections_cost_nothing(make_scene, sim, size, figure)
         scene.wait_worked_off()
         return count / (time.monotonic() - begun)
 
+    def rate_with_idle_connections():
+        idle = [socket.create_connection(("127.0.0.1", service.port), 10) for _ in range(1_000)]
+        for connection in idle[::2]:
+            connection.send(b"GET /metr")  # and never more
+        with_them = rate()
+        assert service.get("/livez") == (200, "alive\n")
+        assert service.metric("process_open_fds") < 1_000
+        for connection in idle:
+            connection.close()
+        return with_them
+
     rate()
-    before = rate()
-    idle = [socket.create_connection(("127.0.0.1", service.port), 10) for _ in range(1_000)]
-    for connection in idle[::2]:
-        connection.send(b"GET /metr")  # and never more
-    with_them = rate()
-    assert service.get("/livez") == (200, "alive\n")
-    assert service.metric("process_open_fds") < 1_000
-    for connection in idle:
-        connection.close()
+    # The best of some rounds in turns: whatever else the machine does passes by.
+    rounds = [(rate(), rate_with_idle_connections()) for _ in range(1 if count == 10_000 else 5)]
+    before, with_them = (max(rates) for rates in zip(*rounds))
     figure(f"{with_them:,.0f} a second with 1,000 idle connections, {before:,.0f} without: ratio {with_them / before:.2f}")
-    assert with_them / before > (0.9 if count > 10_000 else 0.5)
+    assert with_them / before > (0.9 if len(rounds) > 1 else 0.5)

@@ -211,7 +211,7 @@ function showOutcomes(outcomes) {
 function showLimits(s) {
 	const limits = s.limits;
 	const perSecond = limits.requestsPerSecondLimit;
-	const lowered = limits.inFlightLimit < limits.inFlightMost ? ` (lowered from ${count(limits.inFlightMost)})` : "";
+	const lowered = limits.inFlightLimit < limits.inFlightMost ? `, at most ${count(limits.inFlightMost)}` : "";
 	byId("limits").tBodies[0].replaceChildren(
 		row(["API requests at once", `${count(limits.inFlight)} of ${count(limits.inFlightLimit)}${lowered}`], "", limits.inFlight / limits.inFlightLimit, "fill"),
 		row(["API requests a second", perSecond > 0 ? rate(perSecond) : "no limit"], "", null),
