@@ -25,7 +25,9 @@ static bool ask(const char *listen, const char *path, int *ret_status, struct bu
 	struct error *err)
 {
 	if (listen[0] == '\0')
-		return error_set(err, "server.listen is empty: the service cannot be asked");
+		return error_set(err,
+			"server.listen is empty, so the service answers nobody; give it an "
+			"address, or do without this check");
 	return status_ask(listen, path, TIMEOUT_MS, ret_status, body, err);
 }
 

@@ -217,15 +217,17 @@ struct status_server *status_server_new(
 	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD;
 	if (address->ai_family == AF_INET6)
 		flags |= MHD_USE_DUAL_STACK;
+	errno = 0;
 	server->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, server,
 		MHD_OPTION_SOCK_ADDR, address->ai_addr, MHD_OPTION_CONNECTION_LIMIT,
 		CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, SILENCE_SECONDS,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES_MAX,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
 		MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_END);
+	int reason = errno;
 	freeaddrinfo(address);
 	if (server->daemon == NULL) {
-		error_set(err, "cannot listen at %s: is the port in use?", listen);
+		error_system(err, reason, "cannot listen at %s", listen);
 		free(server);
 		return NULL;
 	}
@@ -247,8 +249,8 @@ unsigned status_server_port(const struct status_server *server)
 	return info == NULL ? 0 : info->port;
 }
 
-/* A socket connected to the server. An address such as [::] means this machine. -1 and err. */
-static int connect_to(const char *listen, int timeout_ms, struct error *err)
+/* A socket connected to one address; -1 and err. */
+static int connect_once(const char *listen, int timeout_ms, struct error *err)
 {
 	struct addrinfo *address = resolve(listen, err);
 	if (address == NULL)
@@ -270,6 +272,28 @@ static int connect_to(const char *listen, int timeout_ms, struct error *err)
 	return fd;
 }
 
+/*
+ * A socket connected to the server. An address such as [::] means this machine; where that has no
+ * IPv6, as many containers have none, the server at [::] is there by IPv4. -1 and err.
+ */
+static int connect_to(const char *listen, int timeout_ms, struct error *err)
+{
+	static const char any[] = "[::]:";
+	const char *port = strrchr(listen, ':');
+	if (port != NULL && strcmp(port, ":0") == 0) {
+		error_set(err, "%s means any free port: which one, only the service's log tells",
+			listen);
+		return -1;
+	}
+	int fd = connect_once(listen, timeout_ms, err);
+	if (fd < 0 && strncmp(listen, any, strlen(any)) == 0) {
+		char ipv4[32];
+		snprintf(ipv4, sizeof(ipv4), "127.0.0.1%s", port);
+		fd = connect_once(ipv4, timeout_ms, NULL);
+	}
+	return fd;
+}
+
 /* Sends a request and appends all that comes back to `reply`. */
 static bool exchange(int fd, const char *path, struct buffer *reply, struct error *err)
 {
@@ -282,8 +306,10 @@ static bool exchange(int fd, const char *path, struct buffer *reply, struct erro
 	ssize_t got;
 	while ((got = recv(fd, part, sizeof(part), 0)) > 0 && reply->length < ANSWER_BYTES_MAX)
 		buffer_append(reply, part, (size_t)got);
+	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return error_set(err, "no answer in time");
 	if (got < 0)
-		return error_system(err, errno, "no answer in time");
+		return error_system(err, errno, "the answer breaks off");
 	return !reply->failed || error_memory(err);
 }
 

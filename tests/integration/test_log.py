@@ -134,7 +134,7 @@ def rate(make_scene, sim, count, stderr):
 
 
 def test_throughput_does_not_depend_on_who_reads_the_log(make_scene, tmp_path, size, figure):
-    count = size(10_000, 200_000)
+    count = size(5_000, 200_000)
     ways = {"a file": a_file, "a pipe that nobody reads": nobody, "a full disk": full_disk}
     with Sim(tmp_path / "quiet") as sim:
         rates = {name: [] for name in ways}
