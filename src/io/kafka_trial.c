@@ -136,27 +136,37 @@ static bool try_topic(struct kafka_attempt *attempt, rd_kafka_t *client, const c
 	return true;
 }
 
-/* Waits for the end of a partition to be seen, or for what is wrong. */
-static rd_kafka_resp_err_t wait_for_end(rd_kafka_t *client)
+/* What the client has to tell next; timed out: nothing. librdkafka tells once that the group may
+ * not be used, whatever is being asked just then: so that is kept. */
+static rd_kafka_resp_err_t poll_client(struct kafka_trial_client *client, int timeout_ms)
 {
-	int64_t deadline = clock_monotonic_ns() + ANSWER_MS * NS_PER_MS;
-	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
-	while (code == RD_KAFKA_RESP_ERR__TIMED_OUT && clock_monotonic_ns() < deadline) {
-		rd_kafka_message_t *message = rd_kafka_consumer_poll(client, POLL_MS);
-		if (message == NULL)
-			continue;
-		if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF ||
-			message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-			code = RD_KAFKA_RESP_ERR_NO_ERROR;
-		else if (message->err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
-			code = message->err;
-		rd_kafka_message_destroy(message);
-	}
+	rd_kafka_message_t *message = rd_kafka_consumer_poll(client->handle, timeout_ms);
+	if (message == NULL)
+		return RD_KAFKA_RESP_ERR__TIMED_OUT;
+	rd_kafka_resp_err_t code = message->err;
+	rd_kafka_message_destroy(message);
+	if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+		client->group_denied = true;
 	return code;
 }
 
+/* Waits for the end of a partition to be seen, or for what is wrong. */
+static rd_kafka_resp_err_t wait_for_end(struct kafka_trial_client *client)
+{
+	int64_t deadline = clock_monotonic_ns() + ANSWER_MS * NS_PER_MS;
+	while (clock_monotonic_ns() < deadline) {
+		rd_kafka_resp_err_t code = poll_client(client, POLL_MS);
+		if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF || code == RD_KAFKA_RESP_ERR_NO_ERROR)
+			return RD_KAFKA_RESP_ERR_NO_ERROR;
+		if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
+			return code;
+	}
+	return RD_KAFKA_RESP_ERR__TIMED_OUT;
+}
+
 /* Fetches from the end of a topic, where there is nothing yet. */
-static void try_reading(struct kafka_attempt *attempt, rd_kafka_t *client, const char *topic)
+static void try_reading(
+	struct kafka_attempt *attempt, struct kafka_trial_client *client, const char *topic)
 {
 	char what[TRIAL_TEXT_SIZE];
 	char right[TRIAL_TEXT_SIZE];
@@ -165,10 +175,10 @@ static void try_reading(struct kafka_attempt *attempt, rd_kafka_t *client, const
 	kafka_trial_tell(attempt, TRIAL_BEGINS, what, NULL, NULL);
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_topic_partition_list_add(list, topic, 0)->offset = RD_KAFKA_OFFSET_END;
-	rd_kafka_resp_err_t code = rd_kafka_assign(client, list);
+	rd_kafka_resp_err_t code = rd_kafka_assign(client->handle, list);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		code = wait_for_end(client);
-	rd_kafka_assign(client, NULL);
+	rd_kafka_assign(client->handle, NULL);
 	rd_kafka_topic_partition_list_destroy(list);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
 		kafka_trial_tell(attempt, TRIAL_FINE, what, "granted", NULL);
@@ -176,27 +186,24 @@ static void try_reading(struct kafka_attempt *attempt, rd_kafka_t *client, const
 		tell_denied(attempt, what, code, right);
 }
 
-/* Asks for the group's offsets, again and again while no coordinator is found: that one who may not
- * know of the group finds none, librdkafka tells elsewhere. */
+/* Asks for the group's offsets, again and again while no coordinator is found: one who may not know
+ * of the group finds none. */
 static rd_kafka_resp_err_t ask_for_offsets(
-	rd_kafka_t *client, rd_kafka_topic_partition_list_t *partitions)
+	struct kafka_trial_client *client, rd_kafka_topic_partition_list_t *partitions)
 {
 	int64_t deadline = clock_monotonic_ns() + ANSWER_MS * NS_PER_MS;
 	rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TIMED_OUT;
 	while (code == RD_KAFKA_RESP_ERR__TIMED_OUT && clock_monotonic_ns() < deadline) {
-		code = rd_kafka_committed(client, partitions, ASK_MS);
-		rd_kafka_message_t *message = rd_kafka_consumer_poll(client, 0);
-		if (message == NULL)
-			continue;
-		if (message->err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
-			code = message->err;
-		rd_kafka_message_destroy(message);
+		if (client->group_denied)
+			return RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+		code = rd_kafka_committed(client->handle, partitions, ASK_MS);
+		poll_client(client, 0);
 	}
 	return code;
 }
 
 /* To ask for the group's offsets needs a right to the group, and joins nothing. */
-static void try_group(struct kafka_attempt *attempt, rd_kafka_t *client)
+static void try_group(struct kafka_attempt *attempt, struct kafka_trial_client *client)
 {
 	const char *group = attempt->settings->kafka.group_id;
 	char what[TRIAL_TEXT_SIZE];
@@ -222,18 +229,18 @@ static void leave_writing_out(struct kafka_attempt *attempt, const char *topic)
 	kafka_trial_tell(attempt, TRIAL_LEFT_OUT, what, "only a record would show it", NULL);
 }
 
-static void try_resources(struct kafka_attempt *attempt, rd_kafka_t *client)
+static void try_resources(struct kafka_attempt *attempt, struct kafka_trial_client *client)
 {
 	const struct settings *settings = attempt->settings;
 	const char *error_topic = settings->kafka.error_topic;
 	const struct text_list *requests = &settings->kafka.request_topics;
 	for (size_t i = 0; i < requests->count; i++)
-		if (try_topic(attempt, client, requests->items[i]))
+		if (try_topic(attempt, client->handle, requests->items[i]))
 			try_reading(attempt, client, requests->items[i]);
-	if (try_topic(attempt, client, settings->kafka.result_topic))
+	if (try_topic(attempt, client->handle, settings->kafka.result_topic))
 		leave_writing_out(attempt, settings->kafka.result_topic);
 	if (error_topic[0] != '\0' && strcmp(error_topic, settings->kafka.result_topic) != 0 &&
-		try_topic(attempt, client, error_topic))
+		try_topic(attempt, client->handle, error_topic))
 		leave_writing_out(attempt, error_topic);
 	try_group(attempt, client);
 }
@@ -249,7 +256,7 @@ bool kafka_try(const struct settings *settings, trial_fn *tried, void *context)
 		return false;
 	}
 	if (kafka_trial_open(settings, &client, settings->kafka.brokers, &err))
-		try_resources(&attempt, client.handle);
+		try_resources(&attempt, &client);
 	else
 		kafka_trial_tell(&attempt, TRIAL_WRONG, "topics and rights", err.text, NULL);
 	kafka_trial_close(&client);

@@ -25,6 +25,7 @@ struct kafka_attempt {
 struct kafka_trial_client {
 	struct kafka_link link;
 	rd_kafka_t *handle;
+	bool group_denied; /* the brokers said so */
 };
 
 /* Tells of a trial. */

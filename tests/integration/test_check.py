@@ -68,11 +68,6 @@ def test_a_secret_on_the_command_line_is_refused_and_not_repeated(assignment):
     assert done.stderr.startswith(f"--set {assignment.split('=')[0]}: ") and "hunter2" not in done.stderr
 
 
-def test_exactly_once_is_refused_in_plain_words():
-    done = check("--set", "kafka.delivery=exactly_once")
-    assert done.returncode == 2 and "exactly_once is not available in this version yet" in done.stderr
-
-
 def test_the_example_is_the_file_in_config_and_is_all_defaults(tmp_path):
     example = check("--example").stdout
     assert example == (PROJECT / "config/care360-lookup.cfg").read_text()

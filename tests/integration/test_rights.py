@@ -16,8 +16,7 @@ class StrictBroker(KafkaBroker):
     """A broker where whoever logs in may do what was granted, and whoever does not may do all."""
 
     def _property_text(self) -> str:
-        return super()._property_text() + ("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n"
-                                           "super.users=User:ANONYMOUS\n")
+        return super()._property_text() + "allow.everyone.if.no.acl.found=false\n"
 
     def grant(self, *right: str) -> None:
         """What kafka-acls.sh does."""
