@@ -68,7 +68,7 @@ class Builder:
     def stage_command(self, name: str) -> Sequence[object]:
         """What builds one stage of the Dockerfile, from what the image was built from."""
         digest = self.inspect(BASE)["FromImageDigest"]
-        return ["buildah", "build", "--quiet", "--pull-never", "--layers", "--format", "docker", "--timestamp", self._epoch,
+        return ["buildah", "build", "--pull-never", "--layers", "--format", "docker", "--timestamp", self._epoch,
                 "--build-arg", f"BASE={BASE}@{digest}", "--build-arg", f"SOURCE_DATE_EPOCH={self._epoch}",
                 "--target", name, self._project]
 
