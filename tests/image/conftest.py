@@ -15,8 +15,6 @@ sys.path.insert(0, str(PROJECT / "tests" / "integration"))
 from builder import BASE, IMAGE, Builder  # noqa: E402
 from harness.process import Process  # noqa: E402
 
-_FIGURES = []
-
 
 @pytest.fixture(scope="session")
 def builder():
@@ -62,7 +60,7 @@ def package(builder, image, tmp_path_factory):
 @pytest.fixture
 def figure(request):
     """Notes a figure that the run's output is to show."""
-    return lambda text: _FIGURES.append(f"{request.node.name}: {text}")
+    return lambda text: request.node.user_properties.append(("figure", f"{request.node.name}: {text}"))
 
 
 @pytest.fixture
@@ -74,5 +72,7 @@ def shared_directory():
 
 
 def pytest_terminal_summary(terminalreporter):
-    for line in _FIGURES:
-        terminalreporter.write_line(f"figure: {line}")
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        if report.when == "call":
+            for _, text in report.user_properties:
+                terminalreporter.write_line(f"figure: {text}")

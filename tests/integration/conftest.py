@@ -14,8 +14,6 @@ from harness.scene import Scene  # noqa: E402
 from harness.secured import Secured  # noqa: E402
 from harness.sim import Sim  # noqa: E402
 
-_FIGURES = []
-
 
 @pytest.fixture(scope="session")
 def broker():
@@ -78,7 +76,7 @@ def make_scene(topics, sim, tmp_path):
 @pytest.fixture
 def figure(request):
     """Notes a figure that the run's output is to show."""
-    return lambda text: _FIGURES.append(f"{request.node.name}: {text}")
+    return lambda text: request.node.user_properties.append(("figure", f"{request.node.name}: {text}"))
 
 
 @pytest.fixture
@@ -98,6 +96,12 @@ def seconds():
     return lambda ci, full: full if paths.full_size() else ci
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: compares speeds or times, so that nothing else may run beside it")
+
+
 def pytest_terminal_summary(terminalreporter):
-    for line in _FIGURES:
-        terminalreporter.write_line(f"figure: {line}")
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        if report.when == "call":
+            for _, text in report.user_properties:
+                terminalreporter.write_line(f"figure: {text}")

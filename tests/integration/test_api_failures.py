@@ -126,6 +126,7 @@ def milliseconds(time):
     return datetime.datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp() * 1000
 
 
+@pytest.mark.alone
 def test_as_many_poison_events_as_good_ones_hardly_slow_the_good_ones(make_scene, sim, size, figure):
     count, rate = size(1_000, 10_000), 250
     sim.set(latency_ms=20, faults=["status_500=100:match=poison"])

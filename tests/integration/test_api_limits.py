@@ -9,6 +9,8 @@ from harness.requests import small
 from harness.sim import Sim
 from harness.waiting import wait_for
 
+pytestmark = pytest.mark.alone
+
 LIMIT = 200  # what the API takes a second
 SETTLE_S = 10
 MEASURE_S = 5

@@ -10,6 +10,8 @@ from harness.feeder import Feeder
 from harness.requests import plain, small
 from harness.waiting import stays_so, wait_for
 
+pytestmark = pytest.mark.alone
+
 SECOND_MS = 1000
 
 

@@ -14,6 +14,8 @@ from harness.process import Process
 from harness.requests import plain
 from harness.waiting import wait_for
 
+pytestmark = pytest.mark.alone
+
 ROUNDS = 3
 IN_FLIGHT = 256
 BENCH = BUILD / "tests" / "bench"

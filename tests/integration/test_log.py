@@ -133,6 +133,7 @@ def rate(make_scene, sim, count, stderr):
     return count / duration
 
 
+@pytest.mark.alone
 def test_throughput_does_not_depend_on_who_reads_the_log(make_scene, tmp_path, size, figure):
     count = size(5_000, 200_000)
     ways = {"a file": a_file, "a pipe that nobody reads": nobody, "a full disk": full_disk}

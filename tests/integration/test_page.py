@@ -263,6 +263,7 @@ def test_without_a_status_page_only_the_three_remain(make_scene):
 
 # --- who asks too much ---
 
+@pytest.mark.alone
 def test_a_thousand_idle_connections_cost_nothing(make_scene, sim, size, figure):
     """Requests are answered as fast as before, and so is /livez."""
     import resource

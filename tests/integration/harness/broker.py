@@ -1,6 +1,7 @@
 """A real Apache Kafka broker on loopback, from the jars that Maven brings; and librdkafka's mock of one."""
 
 import dataclasses
+import fcntl
 import os
 import pathlib
 import shutil
@@ -77,13 +78,15 @@ def kafka_jars() -> pathlib.Path:
     directory = BUILD / "kafka"
     complete = directory / "complete"
     pom = _POM.read_text()
-    if not complete.exists() or complete.read_text() != pom:
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-        maven = subprocess.run(["mvn", "-q", "-B", "-f", _POM, _COPY, "-DincludeScope=runtime",
-                                f"-DoutputDirectory={directory}"], stdout=subprocess.PIPE, text=True)
-        assert maven.returncode == 0, f"Maven cannot bring the broker: {maven.stdout[-3000:]}"
-        complete.write_text(pom)
+    with open(BUILD / "kafka.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # more than one process of pytest may want them
+        if not complete.exists() or complete.read_text() != pom:
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir(parents=True)
+            maven = subprocess.run(["mvn", "-q", "-B", "-f", _POM, _COPY, "-DincludeScope=runtime",
+                                    f"-DoutputDirectory={directory}"], stdout=subprocess.PIPE, text=True)
+            assert maven.returncode == 0, f"Maven cannot bring the broker: {maven.stdout[-3000:]}"
+            complete.write_text(pom)
     return directory
 
 
