@@ -87,8 +87,7 @@ class Rows:
         found = self.measure(Load(), "loop", "service", "go", "benthos")
         return self._beside(found, str(Load()), {"benthos": 5.0, "go": 1.3})
 
-    @staticmethod
-    def _beside(found: dict, where: str, wanted: dict) -> List[Row]:
+    def _beside(self, found: dict, where: str, wanted: dict) -> List[Row]:
         rows = []
         for name, times in wanted.items():
             if None not in found[name]:
