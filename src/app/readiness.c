@@ -123,9 +123,10 @@ enum condition service_judge(struct service *service, struct status *status)
 		return not_ready(status, CONDITION_JOINING, "waiting: joins the consumer group");
 	if (status->gate.cause != STOP_NONE) {
 		service_explain_stop(service, &status->gate, &status->reason);
-		error_set(&status->sentence, "stopped: %s: %s; %zu requests wait unharmed",
+		bool one = status->buffered_events == 1;
+		error_set(&status->sentence, "stopped: %s: %s; %zu request%s unharmed",
 			stop_cause_name(status->gate.cause), status->reason.text,
-			(size_t)status->buffered_events);
+			(size_t)status->buffered_events, one ? " waits" : "s wait");
 		return CONDITION_STOPPED;
 	}
 	error_set(&status->sentence, "ready");
