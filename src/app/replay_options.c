@@ -98,7 +98,7 @@ static int64_t unit_seconds(char unit)
 	case 'd':
 		return 86400;
 	case 'w':
-		return 7 * 86400;
+		return INT64_C(7) * 86400;
 	default:
 		return 0;
 	}

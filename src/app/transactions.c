@@ -64,6 +64,8 @@ static void drop(struct transactions *transactions, struct event *events)
 static struct event *take_pending(struct transactions *transactions, struct partition *partition)
 {
 	struct event *events = take_pointer(partition->pending);
+	/* The analyser takes utlist's head for one that may be NULL: it has members. */
+	// NOLINTNEXTLINE(clang-analyzer-core.NullDereference)
 	DL_DELETE2(transactions->waiting, partition, waiting_prev, waiting_next);
 	return events;
 }
@@ -130,7 +132,7 @@ static bool add_offset(struct transactions *transactions, struct partition *part
 		if (offsets != NULL)
 			transactions->offsets = offsets;
 		struct partition **partitions =
-			reallocarray(transactions->partitions, room, sizeof(*partitions));
+			reallocarray(transactions->partitions, room, sizeof(struct partition *));
 		if (partitions != NULL)
 			transactions->partitions = partitions;
 		if (offsets == NULL || partitions == NULL)

@@ -95,7 +95,9 @@ static int take_digits(struct bytes *left, size_t count)
 /* Takes one of these characters off; 0: none of them is there. */
 static char take_one(struct bytes *left, const char *characters)
 {
-	char c = left->length == 0 ? '\0' : left->data[0];
+	char c = '\0';
+	if (left->length > 0)
+		c = left->data[0];
 	if (c == '\0' || strchr(characters, c) == NULL)
 		return '\0';
 	left->data++;
