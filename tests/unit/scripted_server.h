@@ -49,7 +49,8 @@ struct server {
 	size_t steps;
 	char *requests[SERVER_REQUESTS];
 	size_t count;
-	int connections; /* accepted so far */
+	_Atomic(int) connections; /* accepted so far */
+	_Atomic(int) newest;      /* the socket of the last of them */
 	struct {
 		int fd;
 		size_t length;
@@ -123,6 +124,7 @@ static inline void server_accept(struct server *server)
 	int fd = accept(server->listener, NULL, NULL);
 	assert(fd >= 0 && server->open_count < SERVER_CONNECTIONS);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &ONE, sizeof(ONE));
+	server->newest = fd;
 	server->open[server->open_count].fd = fd;
 	server->open[server->open_count++].length = 0;
 	server->connections++;
@@ -184,7 +186,7 @@ static inline struct server *server_start(const struct step *script, size_t step
 /* Says something, unasked, on the connection that was made last. Returns once it has arrived. */
 static inline void server_interject(struct server *server, const char *text)
 {
-	int fd = server->open[server->open_count - 1].fd;
+	int fd = server->newest;
 	int unread = 1;
 	assert(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
 	while (unread > 0)
