@@ -74,6 +74,8 @@ const struct fault_type fault_types[] = {
 	WRONG_JSON("json_null", "null", NULL),
 	WRONG_JSON("json_empty_body", "", NULL),
 	{"slow", FAULT_SLOW, 0, KEY_MS, 0, 1000, NULL, "the right reply, so many ms later"},
+	{"padded", FAULT_PADDED, 0, KEY_BYTES, 60000, 0, NULL,
+		"the right reply, its body behind so many blanks"},
 	{"reset", FAULT_RESET, 0, 0, 0, 0, NULL, "connection reset before any byte of a reply"},
 	{"reset_mid_body", FAULT_RESET_MID_BODY, 200, 0, 0, 0, NULL, "reset inside the body"},
 	{"close", FAULT_CLOSE, 0, 0, 0, 0, NULL, "orderly end before any byte of a reply"},

@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "fault_table.h"
 
+#define PADDING_MAX (64 << 20) /* bytes that are held in memory, unlike those of a huge body */
+
 struct entry {
 	json_object *source; /* what the user asked for; the fault's texts point into it */
 	struct fault fault;
@@ -185,6 +187,8 @@ static bool read_fault(struct fault *fault, json_object *source, struct error *e
 		if (!set_key(fault, key, value, err))
 			return error_prefix(err, "fault \"%s\"", fault->name);
 	}
+	if (fault->kind == FAULT_PADDED && fault->bytes > PADDING_MAX)
+		return error_set(err, "fault \"%s\": at most %d bytes", fault->name, PADDING_MAX);
 	return true;
 }
 

@@ -19,6 +19,7 @@ enum fault_kind {
 	FAULT_REPLY,  /* a reply that is well-formed HTTP; its text is in the fault's table row */
 	FAULT_KEY_INVALID, /* the documented reply to an unknown key, whatever the key is */
 	FAULT_SLOW,        /* the right reply, later */
+	FAULT_PADDED,      /* the right reply, longer */
 	FAULT_RESET,       /* a reset before any byte */
 	FAULT_RESET_MID_BODY,
 	FAULT_CLOSE,       /* an orderly end before any byte */

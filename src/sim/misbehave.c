@@ -13,6 +13,16 @@ static void append_repeated(struct buffer *buffer, const void *data, size_t leng
 		buffer_append(buffer, data, length);
 }
 
+/* White space in front of JSON means nothing. */
+static void pad(struct buffer *body, size_t blanks)
+{
+	CLEANUP(buffer_fini) struct buffer bare = *body;
+
+	*body = (struct buffer){0};
+	append_repeated(body, " ", 1, blanks);
+	buffer_append_bytes(body, buffer_bytes(&bare));
+}
+
 void misbehave_answer(const struct fault *fault, const char *api_key, struct answer *answer)
 {
 	switch (fault->kind) {
@@ -22,6 +32,9 @@ void misbehave_answer(const struct fault *fault, const char *api_key, struct ans
 			answer->retry_after = strdup(fault->retry_after);
 		if (fault->location != NULL)
 			answer->location = strdup(fault->location);
+		break;
+	case FAULT_PADDED:
+		pad(&answer->body, (size_t)fault->bytes);
 		break;
 	case FAULT_KEY_INVALID:
 		answer_key_invalid(answer, api_key);

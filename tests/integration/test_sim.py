@@ -302,6 +302,7 @@ def test_settings_are_shown_and_changed_together_or_not_at_all(sim):
         '{"faults": ["reset:ms=1"]}',
         '{"faults": ["reset:nonsense=1"]}',
         '{"faults": ["huge_body:framing=odd"]}',
+        '{"faults": ["padded:bytes=99999999"]}',
         '{"faults": [{"name": "status_503", "retry_after": "1\\r\\nX: y"}]}',
     ],
 )
@@ -662,6 +663,13 @@ def test_a_slow_reply(sim):
     start = time.monotonic()
     assert sim.get("tail@x").json == found("tail@x")
     assert time.monotonic() - start >= 0.15
+
+
+def test_a_padded_reply_is_the_right_one(sim):
+    sim.set(faults=["padded:bytes=300000"])
+    for _ in range(2):
+        reply = sim.get()
+        assert len(reply.body) > 300000 and reply.json == found(EMAIL)
 
 
 def resident_kib(process):
