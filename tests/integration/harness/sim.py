@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional
 from .paths import SIMULATOR
 from .process import Process
 from .service import KEY, clean_environment
-from .tls import Authority
+from .tls import Authority, Certificate
 from .waiting import wait_for
 
 _SETTINGS = "/_sim/settings"
@@ -20,7 +20,7 @@ _GREETING = "listening on "
 class Sim:
     """care360-sim on a loopback port that stays the same over down() and up().
 
-    With `authority` it speaks TLS, by a certificate from there.
+    With `authority` it speaks TLS, by a certificate from there; up() takes another one that was put in its place.
     """
 
     def __init__(self, directory: pathlib.Path, key: str = KEY, record: bool = False,
@@ -29,7 +29,7 @@ class Sim:
         self._key = key
         self.record_path: Optional[pathlib.Path] = directory / "record.jsonl" if record else None
         self._ca_file = authority.ca_file if authority else None
-        self._certificate = authority.certificate("care360-sim", "IP:127.0.0.1") if authority else None
+        self.certificate: Optional[Certificate] = authority.certificate("care360-sim", "IP:127.0.0.1") if authority else None
         self._settings: Dict[str, Any] = settings
         self._process: Optional[Process] = None
         self.port = 0
@@ -43,7 +43,7 @@ class Sim:
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._certificate else 'http'}://127.0.0.1:{self.port}"
+        return f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def process(self) -> Process:
@@ -54,8 +54,8 @@ class Sim:
         command: List[object] = [SIMULATOR, "--listen", f"127.0.0.1:{self.port}", "--api-key", self._key]
         if self.record_path:
             command += ["--record", self.record_path]
-        if self._certificate:
-            command += ["--tls-certificate", self._certificate.certificate, "--tls-key", self._certificate.key]
+        if self.certificate:
+            command += ["--tls-certificate", self.certificate.certificate, "--tls-key", self.certificate.key]
         self._process = Process(command, self._directory, "sim", clean_environment())
         greeting = wait_for(self._greeting, "the simulator listens", 10, detail=lambda: self._process.stderr[-1000:])
         self.port = int(greeting.rsplit(":", 1)[1])

@@ -5,7 +5,22 @@ import pathlib
 import subprocess
 from typing import Optional
 
-_NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2"]
+_NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+
+# The least that `openssl ca`, which alone takes dates, must be told.
+_CA_SETTINGS = """\
+[ca]
+default_ca = own
+[own]
+database = {index}
+new_certs_dir = {directory}
+default_md = sha256
+rand_serial = yes
+copy_extensions = copy
+policy = any
+[any]
+commonName = supplied
+"""
 
 
 @dataclasses.dataclass
@@ -37,9 +52,26 @@ class Authority:
                       *(["-addext", f"subjectAltName={alternative}"] if alternative else []), password=password)
         return made
 
-    @staticmethod
-    def _openssl(made: Certificate, subject: str, *more: object, password: Optional[str] = None) -> None:
+    def expired(self, alternative: str) -> Certificate:
+        """Vouched for that for a day, long ago."""
+        made = Certificate(self._directory / "expired.pem", self._directory / "expired.key")
+        request, settings, index = (self._directory / f"expired.{suffix}" for suffix in ("csr", "cnf", "index"))
+        settings.write_text(_CA_SETTINGS.format(index=index, directory=self._directory))
+        index.touch()
+        self._run("req", "-new", *_NEW_KEY, "-nodes", "-subj", "/CN=expired", "-keyout", made.key, "-out", request,
+                  "-addext", f"subjectAltName={alternative}")
+        self._run("ca", "-batch", "-notext", "-config", settings, "-cert", self._own.certificate, "-keyfile", self._own.key,
+                  "-startdate", "20200101000000Z", "-enddate", "20200102000000Z",
+                  "-in", request, "-out", made.certificate)
+        return made
+
+    @classmethod
+    def _openssl(cls, made: Certificate, subject: str, *more: object, password: Optional[str] = None) -> None:
         protection = ["-passout", f"pass:{password}"] if password else ["-nodes"]
-        done = subprocess.run(["openssl", "req", "-x509", *_NEW_KEY, "-subj", subject, "-keyout", made.key,
-                               "-out", made.certificate, *protection, *more], stderr=subprocess.PIPE, text=True)
+        cls._run("req", "-x509", *_NEW_KEY, "-days", 2, "-subj", subject, "-keyout", made.key, "-out", made.certificate,
+                 *protection, *more)
+
+    @staticmethod
+    def _run(*arguments: object) -> None:
+        done = subprocess.run(["openssl", *map(str, arguments)], stderr=subprocess.PIPE, text=True)
         assert done.returncode == 0, done.stderr

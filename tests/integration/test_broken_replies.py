@@ -1,0 +1,328 @@
+"""Every kind of broken reply: on the wire, of HTTP/2, of TLS and of names. It is retried, waits or ends with its reason.
+
+What happens byte by byte is for the unit tests of io/http_client; here it is the whole service.
+"""
+
+import collections
+import json
+import socket
+import threading
+
+import pytest
+
+from harness import h2_api
+from harness.h2_api import H2Api
+from harness.requests import plain, small
+from harness.scene import Scene
+from harness.sim import Sim
+from harness.tls import Authority
+from harness.waiting import stays_so, wait_for
+
+MAX_ATTEMPTS = 3
+QUICK = {"retry.max_attempts": MAX_ATTEMPTS, "retry.initial_backoff_ms": 50, "retry.max_backoff_ms": 100,
+         "breaker.probe_interval_ms": 500, "care360.timeout_ms": 1_000}
+# Where a time-out would be the service's own fault.
+PATIENT = {**QUICK, "care360.timeout_ms": 10_000, "care360.connect_timeout_ms": 10_000}
+# Where so many sends fail that some event may fail often.
+PERSISTENT = {**PATIENT, "retry.max_attempts": 20}
+MIB = 1 << 20
+
+# What the API does to one event again and again, and the reason with which that ends while others are answered.
+ON_THE_WIRE = {
+    "reset": "api_unavailable",
+    "reset_mid_body": "api_unavailable",
+    "close": "api_unavailable",
+    "hang": "api_unavailable",
+    "hang_mid_body": "api_unavailable",
+    "truncated": "api_unavailable",
+    "garbage": "api_unavailable",
+    "drip:ms=50": "api_unavailable",
+    "header_flood": "api_unavailable",
+    "html": "bad_reply",
+    "json_broken": "bad_reply",
+    "json_id_number": "bad_reply",
+    "gzip_bomb": "bad_reply",
+    "huge_body": "bad_reply",
+    "huge_body:framing=chunked": "bad_reply",
+    "huge_body:framing=close": "bad_reply",
+    "huge_body:bytes=300000": "bad_reply",
+}
+
+
+class Battered:
+    """One service to which all of these happened at once, while others were answered."""
+
+    def __init__(self, scene):
+        service = scene.service()
+        with scene.witnesses():
+            wait_for(lambda: scene.result_count() >= 50, "it is warm")
+            before = service.peak_bytes()
+            words = {fault: f"{number}-" for number, fault in enumerate(ON_THE_WIRE)}
+            scene.sim.faults(*[f"{fault}:match={word}" for fault, word in words.items()])
+            requests = scene.put([plain(email=f"{words[fault]}@example.org", request_id=fault) for fault in ON_THE_WIRE])
+            self.values = {request.request_id: json.loads(scene.result_of(request).value) for request in requests}
+            self.grown = service.peak_bytes() - before
+        scene.wait_worked_off()
+        seen = collections.Counter(line["email"] for line in scene.sim.requests())
+        self.asked = {request.request_id: seen[request.email] for request in requests}
+        self.running = service.running()
+
+
+@pytest.fixture(scope="module")
+def battered(topics, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("battered")
+    with Sim(directory / "sim", record=True) as sim, Scene(topics, sim, directory, **QUICK) as scene:
+        return Battered(scene)
+
+
+@pytest.mark.parametrize("fault", ON_THE_WIRE)
+def test_a_broken_reply_is_retried_and_ends_with_its_reason(battered, fault):
+    value = battered.values[fault]
+    assert value["error"]["reason"] == ON_THE_WIRE[fault]
+    assert value["attempts"] == MAX_ATTEMPTS
+    assert battered.asked[fault] >= MAX_ATTEMPTS
+
+
+def test_a_service_that_gets_all_of_them_stays_up_and_small(battered, figure):
+    figure(f"grown by {battered.grown / MIB:.1f} MiB by twelve bodies of 1 GiB and three bombs of 270 MB")
+    assert battered.running
+    assert battered.grown < 16 * MIB
+
+
+class Elsewhere:
+    """Another host, which keeps what it is sent."""
+
+    def __init__(self):
+        self._listener = socket.create_server(("127.0.0.2", 0))
+        self.url = f"http://127.0.0.2:{self._listener.getsockname()[1]}/"
+        self.heard = b""
+        threading.Thread(target=self._hear, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def say(self, text):
+        with socket.create_connection(self._listener.getsockname()) as connection:
+            connection.sendall(text)
+
+    def _hear(self):
+        try:
+            while True:
+                accepted, _ = self._listener.accept()
+                with accepted:
+                    accepted.settimeout(5)
+                    self.heard += b"connected " + accepted.recv(4096)
+        except OSError:
+            pass
+
+
+def test_the_key_follows_no_redirect(make_scene, sim):
+    scene = make_scene(**QUICK)
+    with Elsewhere() as elsewhere, scene.witnesses():
+        sim.faults(*[f"status_{status}:location={elsewhere.url}:match={status}-" for status in (301, 302, 303, 307, 308)])
+        scene.service()
+        requests = scene.put([plain(email=f"{status}-@example.org") for status in (301, 302, 303, 307, 308)])
+        for request in requests:
+            assert json.loads(scene.result_of(request).value)["error"]["reason"] == "rejected"
+        elsewhere.say(b"the end")
+        wait_for(lambda: b"the end" in elsewhere.heard, "the other host has heard what there was to hear")
+    assert elsewhere.heard == b"connected the end"
+
+
+def sends(service, events):
+    """How many API requests the service says it made, when all events were answered."""
+    return events + service.metric("care360_lookup_retries_total")
+
+
+def test_what_libcurl_sends_again_by_itself_counts_as_an_attempt(make_scene, sim):
+    scene = make_scene(**{**PERSISTENT, "care360.timeout_ms": 1_000})
+    # Half of all connections are closed after a reply, just when the next request may be on its way.
+    sim.faults("close_after=50:ms=1", "reset=5")
+    scene.put(small(1_000))
+    service = scene.service()
+    scene.wait_worked_off()
+    scene.check().expect_exactly_once()
+    seen = collections.Counter(line["email"] for line in sim.requests())
+    assert 1_000 < sum(seen.values()) <= sends(service, 1_000)
+
+
+# Names
+
+
+def test_a_name_without_an_address_stops_the_line_and_fails_no_event(make_scene, sim):
+    host = "x" * 64 + ".example"  # longer than a name may be: no resolver is asked, and none could answer
+    scene = make_scene(**{**QUICK, "care360.base_url": f"https://{host}"})
+    scene.put(small(50))
+    service = scene.service(ready=False)
+    assert "its host name has no address" in service.wait_not_ready("api_down")
+    assert service.metric("care360_lookup_retries_total", cause="connect") >= 1
+    stays_so(lambda: scene.result_count() == 0, "no result without an API", 0.3)
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def certified(authority):
+    return authority.certificate("care360", "IP:127.0.0.1")
+
+
+@pytest.fixture
+def tls_sim(tmp_path, authority):
+    with Sim(tmp_path / "tls-sim", record=True, authority=authority) as sim:
+        yield sim
+
+
+def secure(authority, **settings):
+    return {**PATIENT, "care360.ca_file": str(authority.ca_file), **settings}
+
+
+def expect_all_found(scene):
+    scene.wait_worked_off()
+    report = scene.check()
+    report.expect_exactly_once()
+    assert set(report.reasons) == {""}
+
+
+@pytest.mark.parametrize("version", ["http/1.1", "h2"])
+def test_a_trusted_certificate_is_all_it_takes(make_scene, tls_sim, authority, version):
+    scene = make_scene(sim=tls_sim, **secure(authority, **{"care360.http_version": version, "lookup.workers": 1,
+                                                           "lookup.in_flight": 20}))
+    scene.put(small(500))
+    scene.service()
+    expect_all_found(scene)
+    assert tls_sim.stats()["requests"] == 500
+    assert tls_sim.stats()["connections"] <= 30, "connections are kept"
+
+
+UNTRUSTED = {
+    "expired": "its certificate has expired or is not valid yet",
+    "for another host": "its certificate is for another host name",
+    "of a stranger": "its certificate is of an authority that is not trusted",
+}
+
+
+@pytest.mark.parametrize("fault", UNTRUSTED)
+def test_a_bad_certificate_stops_the_line_until_it_is_replaced(make_scene, tls_sim, authority, tmp_path, fault):
+    good = tls_sim.certificate
+    tls_sim.down()
+    tls_sim.certificate = {
+        "expired": lambda: authority.expired("IP:127.0.0.1"),
+        "for another host": lambda: authority.certificate("stranger", "IP:127.0.0.2"),
+        "of a stranger": lambda: certified(Authority(tmp_path / "stranger")),
+    }[fault]()
+    tls_sim.up()
+    scene = make_scene(sim=tls_sim, **secure(authority))
+    scene.put(small(300))
+    service = scene.service(ready=False)
+    assert UNTRUSTED[fault] in service.wait_not_ready("api_down")
+    assert service.metric("care360_lookup_retries_total", cause="tls") >= 1
+    stays_so(lambda: scene.result_count() == 0, "no result from an API that nobody vouches for", 0.3)
+    tls_sim.down()
+    assert tls_sim.record_path.read_text() == "", "nothing is said to it"
+    tls_sim.certificate = good
+    tls_sim.up()
+    expect_all_found(scene)
+    service.wait_ready()
+
+
+def test_an_authority_that_is_trusted_later_is_seen_without_a_restart(make_scene, tls_sim, authority, tmp_path):
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(Authority(tmp_path / "stranger").ca_file.read_bytes())
+    scene = make_scene(sim=tls_sim, **{**PATIENT, "care360.ca_file": str(trusted)})
+    scene.put(small(50))
+    scene.service(ready=False).wait_not_ready("not trusted")
+    trusted.write_bytes(authority.ca_file.read_bytes())
+    expect_all_found(scene)
+
+
+# HTTP/2
+
+
+def over_http2(authority, api, **settings):
+    return secure(authority, **{**PERSISTENT, "care360.base_url": api.url, "care360.http_version": "h2", **settings})
+
+
+def test_many_requests_share_a_connection_and_each_is_sent_once(make_scene, authority):
+    with H2Api(certified(authority)) as api:
+        # Beyond the 100 streams that the server allows, libcurl 7.88.1 opens a connection for each request.
+        scene = make_scene(**over_http2(authority, api, **{"lookup.in_flight": 100}))
+        scene.put(small(2_000))
+        scene.service()
+        expect_all_found(scene)
+        assert sum(api.asked.values()) == 2_000
+        assert api.connections <= 8, "one or two for each worker"
+
+
+def now_and_then(asked):
+    """One stream in 20 is refused, one in 50 reset; each connection goes away after 300 streams."""
+    if asked.stream == 300:
+        return h2_api.GO_AWAY
+    if asked.stream % 20 == 7:
+        return h2_api.REFUSE
+    return h2_api.RESET if asked.stream % 50 == 11 else h2_api.ANSWER
+
+
+def test_streams_refused_and_connections_gone_away_lose_nothing(make_scene, authority):
+    with H2Api(certified(authority), now_and_then) as api:
+        scene = make_scene(**over_http2(authority, api, **{"lookup.in_flight": 50}))
+        scene.put(small(2_000))
+        service = scene.service()
+        expect_all_found(scene)
+        assert 2_000 < sum(api.asked.values()) <= sends(service, 2_000)
+
+
+def test_connections_cut_with_many_requests_on_them_lose_nothing(make_scene, authority):
+    with H2Api(certified(authority), lambda asked: h2_api.CUT if asked.stream == 400 else h2_api.ANSWER) as api:
+        scene = make_scene(**over_http2(authority, api, **{"lookup.in_flight": 50}))
+        scene.put(small(2_000))
+        scene.service()
+        expect_all_found(scene)
+
+
+def test_a_connection_on_which_nothing_comes_any_more_is_left_for_a_fresh_one(make_scene, authority):
+    silent_at_first = lambda asked: h2_api.SILENCE if asked.connection <= 4 and asked.stream > 20 else h2_api.ANSWER
+    with H2Api(certified(authority), silent_at_first) as api:
+        scene = make_scene(**over_http2(authority, api, **{"care360.timeout_ms": 1_000}))
+        scene.put(small(1_000))
+        service = scene.service()
+        expect_all_found(scene)
+        service.wait_ready()
+
+
+# Large bodies, where a byte that is overlooked stalls the rest
+
+
+@pytest.mark.parametrize("way", ["plain", "tls", "h2"])
+def test_large_bodies_are_read_whole_or_refused_and_stall_nothing(make_scene, sim, tls_sim, authority, way):
+    with H2Api(certified(authority)) as api:
+        scene = {
+            "plain": lambda: make_scene(**PATIENT),
+            "tls": lambda: make_scene(sim=tls_sim, **secure(authority)),
+            "h2": lambda: make_scene(**over_http2(authority, api)),
+        }[way]()
+
+        def pad(size):
+            api.padding = size
+            for each in (sim, tls_sim):
+                each.faults(f"padded:bytes={size}")
+
+        service = scene.service()
+        for size in (16_000, 60_000):
+            pad(size)
+            scene.put(small(100))
+            scene.wait_results(len(scene.sent))
+        assert service.metric("care360_lookup_retries_total", cause="timeout") == 0
+        pad(300_000)
+        scene.put(small(100))
+        assert "a reply that is too long" in service.wait_not_ready("api_down")
+        pad(0)
+        expect_all_found(scene)
