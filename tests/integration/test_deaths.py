@@ -2,13 +2,12 @@
 
 import collections
 import contextlib
-import dataclasses
 import time
-from typing import Dict
 
 from confluent_kafka import KafkaException
 
 from harness.broker import KafkaBroker
+from harness.deaths import BROKER_TIME, Death, kill, offset_of, restart_after_fatal_error, uncommitted_at
 from harness.records import Topics
 from harness.requests import mixture, small
 from harness.scene import Scene
@@ -17,8 +16,6 @@ from harness.waiting import wait_for
 COMMIT_INTERVAL_MS = 200  # the default of kafka.commit_interval_ms
 SLACK_MS = 500            # for a commit's way to the broker on two busy cores
 
-# Results carry the broker's clock, so that "when was it acknowledged" has an answer.
-BROKER_TIME = {"message.timestamp.type": "LogAppendTime"}
 SHORT_SESSION = {"kafka.session_timeout_ms": 2000}
 
 
@@ -44,42 +41,6 @@ def test_kill_dash_nine_ten_times_loses_nothing_and_repeats_little(make_scene, s
     assert all(repeated <= most for repeated, most in zip(repeats, allowed)), "more repeats than the contract allows"
     for before, death in zip(killed, killed[1:]):
         assert_commits_were_fresh(results, before, death)
-
-
-@dataclasses.dataclass
-class Death:
-    """When an instance was killed, when nobody published any more, and what the group had committed."""
-
-    when_ms: float
-    over_ms: float
-    committed: Dict[int, int]
-
-
-def kill(scene, service) -> Death:
-    when = time.time() * 1000
-    service.kill()
-    committed = scene.topics.committed(scene.group, scene.requests_topic)
-    counts = [-1]
-
-    def quiet() -> bool:
-        """What was on its way to the broker at the death is in its log by now."""
-        counts.append(scene.result_count())
-        return counts[-1] == counts[-2]
-
-    wait_for(quiet, "the broker has appended what was on its way", 30, 0.2)
-    return Death(when, time.time() * 1000, committed)
-
-
-def offset_of(result):
-    """Partition and offset of the request that a result answers."""
-    _, partition, offset = result.ce_id.rsplit("/", 2)
-    return int(partition), int(offset)
-
-
-def uncommitted_at(results, death):
-    """How many results were published at a death whose requests were not committed: the contract's bound."""
-    published = {offset_of(result) for result in results if result.timestamp_ms <= death.over_ms}
-    return sum(offset >= death.committed[partition] for partition, offset in published)
 
 
 def repeats_of_each_death(results, killed):
@@ -186,15 +147,3 @@ def test_the_broker_going_and_coming_back_loses_nothing(tmp_path, sim, figure):
         figure(f"{report}; {len(scene.services) - 1} restarts after a fatal error of the producer")
         report.expect_nothing_lost()
         scene.services[-1].wait_ready()
-
-
-def restart_after_fatal_error(scene: Scene) -> None:
-    """
-    What an orchestrator does. Before 2.3.0 librdkafka cannot always tell whether a batch that was on its way
-    when the broker went was written, and its idempotent producer gives up (confluentinc/librdkafka#4438):
-    by the contract the service then ends with 1, acknowledges nothing, and the requests are read again.
-    """
-    dead = scene.services[-1]
-    assert dead.wait() == 1 and "cannot go on" in dead.stderr, dead.stderr[-2000:]
-    assert len(scene.services) <= 3, "it does not come to an end"
-    scene.service(ready=False)
