@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from typing import Optional
+from typing import List, Optional, Tuple
 
 from .paths import BUILD, MOCK_CLUSTER, PROJECT
 from .process import Process, free_port
@@ -23,9 +23,10 @@ _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{secure_listeners}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}{secure_listeners}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{more_listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{more_advertised}
 controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{more_protocols}
 log.dirs={directory}/log
 auto.create.topics.enable=false
 group.initial.rebalance.delay.ms=0
@@ -46,8 +47,8 @@ log.cleaner.enable=false
 # Two more listeners: one where clients log in with a password, one where they show a certificate. Everybody
 # there may do what deny() of harness/secured.py does not deny them.
 _SECURE_LISTENERS = ",SASL_SSL://127.0.0.1:{sasl_port},SSL://127.0.0.1:{ssl_port}"
+_SECURE_PROTOCOLS = ",SASL_SSL:SASL_SSL,SSL:SSL"
 _SECURE_PROPERTIES = """\
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
 ssl.keystore.type=PEM
 ssl.keystore.location={directory}/keystore.pem
 ssl.truststore.type=PEM
@@ -94,17 +95,19 @@ class KafkaBroker:
     """
     One broker that is its own controller. Its data outlives kill() and restart(), not end(). With `security`
     it also listens at sasl_port, where clients log in by SCRAM-SHA-512 or PLAIN, and at ssl_port, where they
-    show a certificate.
+    show a certificate. Each of its `wires` is a listener of its own, whose clients come by way of somebody who
+    listens at another port: (its port, the port that clients are told). `properties`: more of them, a line each.
     """
 
-    def __init__(self, security: Optional[Security] = None) -> None:
+    def __init__(self, security: Optional[Security] = None, wires: int = 0, properties: str = "") -> None:
         self._directory = pathlib.Path(tempfile.mkdtemp(prefix="care360-kafka-"))
         self._jars = kafka_jars()
         self._security = security
         self.port, self.sasl_port, self.ssl_port = free_port(), free_port(), free_port()
+        self.wires: List[Tuple[int, int]] = [(free_port(), free_port()) for _ in range(wires)]
         self.bootstrap = f"127.0.0.1:{self.port}"
         self._properties = self._directory / "server.properties"
-        self._properties.write_text(self._property_text())
+        self._properties.write_text(self._property_text() + properties)
         self._process: Optional[Process] = None
         self._format()
 
@@ -141,15 +144,21 @@ class KafkaBroker:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _property_text(self) -> str:
-        ports = {"port": self.port, "controller_port": free_port(), "sasl_port": self.sasl_port, "ssl_port": self.ssl_port}
+        listeners = advertised = protocols = ""
+        for number, (port, told) in enumerate(self.wires):
+            listeners += f",WIRE{number}://127.0.0.1:{port}"
+            advertised += f",WIRE{number}://127.0.0.1:{told}"
+            protocols += f",WIRE{number}:PLAINTEXT"
         security = self._security
-        if not security:
-            return _PROPERTIES.format(directory=self._directory, secure_listeners="", **ports)
-        pair = security.certificate
-        (self._directory / "keystore.pem").write_text(pair.key.read_text() + pair.certificate.read_text())
-        properties = _PROPERTIES + _SECURE_PROPERTIES
-        return properties.format(directory=self._directory, secure_listeners=_SECURE_LISTENERS.format(**ports),
-                                 ca_file=security.ca_file, user=security.user, password=security.password, **ports)
+        if security:
+            pair = security.certificate
+            (self._directory / "keystore.pem").write_text(pair.key.read_text() + pair.certificate.read_text())
+            secure = _SECURE_LISTENERS.format(sasl_port=self.sasl_port, ssl_port=self.ssl_port)
+            listeners, advertised, protocols = listeners + secure, advertised + secure, protocols + _SECURE_PROTOCOLS
+        properties = _PROPERTIES.format(port=self.port, controller_port=free_port(), directory=self._directory, more_listeners=listeners,
+                                        more_advertised=advertised, more_protocols=protocols)
+        return properties + (_SECURE_PROPERTIES.format(directory=self._directory, ca_file=security.ca_file, user=security.user,
+                                                       password=security.password) if security else "")
 
     def _format(self) -> None:
         cluster = "Y2FyZTM2MC1sb29rdXAtdA"  # any 16 bytes in base64

@@ -10,7 +10,7 @@ import zlib
 from typing import Dict, Iterable, Iterator, List, Optional
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from .checker import Result
 from .requests import Request
@@ -64,6 +64,12 @@ class Topics:
             future.result(30)
         wait_for(lambda: self._partitions(name) == partitions, f"topic {name} is there")
         return name
+
+    def grow(self, name: str, partitions: int) -> None:
+        """More partitions for a topic that is there."""
+        for future in self.admin.create_partitions([NewPartitions(name, partitions)]).values():
+            future.result(30)
+        wait_for(lambda: self._partitions(name) == partitions, f"topic {name} has {partitions} partitions")
 
     def delete(self, name: str) -> None:
         for future in self.admin.delete_topics([name]).values():

@@ -88,11 +88,11 @@ class Scene:
         service = next((s for s in self.services if s.running()), None)
         return self.topics.wait_worked_off(self.group, self.requests_topic, timeout, service)
 
-    def check(self) -> Report:
-        """Compares all results with all requests."""
+    def check(self, results: Optional[List[Result]] = None) -> Report:
+        """Compares all results, read anew unless they are given, with all requests."""
         checker = Checker(self.group, self.settings.get("lookup.result_key", "request") == "request",
                           self.settings.get("lookup.ordering", "key"))
-        return checker.check(self.sent, self.results())
+        return checker.check(self.sent, self.results() if results is None else results)
 
     @contextlib.contextmanager
     def witnesses(self, every: float = 0.02) -> Iterator[None]:
