@@ -1,6 +1,9 @@
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/commands.h"
@@ -10,6 +13,9 @@
 #include "io/kafka.h"
 #include "process.h"
 #include "service.h"
+
+#define FREE_S        5   /* how long the service may take to be freed once it has stopped */
+#define LAST_WORDS_MS 500 /* how long an end at once waits for the log */
 
 /* As many open files as are allowed: each request under way needs a socket. */
 static void raise_file_limit(void)
@@ -31,6 +37,43 @@ static void free_log(struct log **log)
 	log_free(*log);
 }
 
+/* What a thread needs to end the process where freeing the service does not come to an end. */
+struct farewell {
+	sem_t over;
+	struct log *log;
+	int status;
+};
+
+static void *watch_farewell(void *context)
+{
+	struct farewell *farewell = context;
+	struct timespec deadline;
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += FREE_S;
+	if (sem_clockwait(&farewell->over, CLOCK_MONOTONIC, &deadline) == 0)
+		return NULL;
+	log_warn(farewell->log, "a Kafka client does not end: leaves it as it is");
+	log_flush(farewell->log, LAST_WORDS_MS);
+	_exit(farewell->status);
+}
+
+/*
+ * Frees the service, which has done all it had to. librdkafka may wait in there for ever: before
+ * 2.1.0 it does where a topic was deleted and made again.
+ */
+static void say_farewell(struct service *service, struct log *log, bool clean)
+{
+	struct farewell farewell = {.log = log, .status = clean ? EXIT_FINE : EXIT_FAILED};
+	pthread_t watch;
+	sem_init(&farewell.over, 0, 0);
+	bool watched = pthread_create(&watch, NULL, watch_farewell, &farewell) == 0;
+	service_free(service);
+	sem_post(&farewell.over);
+	if (watched)
+		pthread_join(watch, NULL);
+	sem_destroy(&farewell.over);
+}
+
 /* Runs the service until it has stopped. True where it finished all that it had begun. */
 static bool serve(
 	const struct settings *settings, const struct settings_sources *sources, struct log *log)
@@ -46,7 +89,7 @@ static bool serve(
 	if (service == NULL)
 		log_error(log, "cannot start", LOG_TEXT("reason", err.text));
 	bool clean = service != NULL && service_run(service);
-	service_free(service);
+	say_farewell(service, log, clean);
 	http_client_library_fini();
 	return clean;
 }
