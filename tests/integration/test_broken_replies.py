@@ -5,6 +5,7 @@ What happens byte by byte is for the unit tests of io/http_client; here it is th
 
 import collections
 import json
+import os
 import socket
 import threading
 
@@ -48,6 +49,15 @@ ON_THE_WIRE = {
     "huge_body:bytes=300000": "bad_reply",
 }
 
+# What it does to all events, and what readiness says of it.
+TO_ALL = {
+    "reset": "fails (no connection, or it was cut)",
+    "hang_mid_body": "fails (no reply in time)",
+    "header_flood": "fails (no valid HTTP reply)",
+    "huge_body:framing=chunked": "fails (a reply that is too long)",
+    "json_broken": "fails (HTTP 200 with an undocumented body)",
+}
+
 
 class Battered:
     """One service to which all of these happened at once, while others were answered."""
@@ -60,9 +70,13 @@ class Battered:
             words = {fault: f"{number}-" for number, fault in enumerate(ON_THE_WIRE)}
             scene.sim.faults(*[f"{fault}:match={word}" for fault, word in words.items()])
             requests = scene.put([plain(email=f"{words[fault]}@example.org", request_id=fault) for fault in ON_THE_WIRE])
-            self.values = {request.request_id: json.loads(scene.result_of(request).value) for request in requests}
+            for request in requests:
+                scene.result_of(request)
             self.grown = service.peak_bytes() - before
         scene.wait_worked_off()
+        self.results = scene.results()
+        values = [json.loads(result.value) for result in self.results]
+        self.errors = {value["requestId"]: value for value in values if value["outcome"] == "error"}
         seen = collections.Counter(line["email"] for line in scene.sim.requests())
         self.asked = {request.request_id: seen[request.email] for request in requests}
         self.running = service.running()
@@ -77,16 +91,50 @@ def battered(topics, tmp_path_factory):
 
 @pytest.mark.parametrize("fault", ON_THE_WIRE)
 def test_a_broken_reply_is_retried_and_ends_with_its_reason(battered, fault):
-    value = battered.values[fault]
+    value = battered.errors[fault]
     assert value["error"]["reason"] == ON_THE_WIRE[fault]
     assert value["attempts"] == MAX_ATTEMPTS
     assert battered.asked[fault] >= MAX_ATTEMPTS
+
+
+def test_others_are_answered_beside_all_of_them_and_nobody_twice(battered):
+    assert set(battered.errors) == set(ON_THE_WIRE)
+    assert max(collections.Counter(result.ce_id for result in battered.results).values()) == 1
 
 
 def test_a_service_that_gets_all_of_them_stays_up_and_small(battered, figure):
     figure(f"grown by {battered.grown / MIB:.1f} MiB by nine bodies of 1 GiB and three bombs of 270 MB")
     assert battered.running
     assert battered.grown < 16 * MIB
+
+
+def expect_all_found(scene):
+    scene.wait_worked_off()
+    report = scene.check()
+    report.expect_exactly_once()
+    assert set(report.reasons) == {""}
+
+
+@pytest.fixture(scope="module")
+def held_up(topics, tmp_path_factory):
+    """A scene whose API breaks and recovers, again and again."""
+    directory = tmp_path_factory.mktemp("held-up")
+    with Sim(directory / "sim", record=True) as sim, Scene(topics, sim, directory, **QUICK) as scene:
+        scene.service()
+        yield scene
+
+
+@pytest.mark.parametrize("fault", TO_ALL)
+def test_an_api_that_breaks_every_reply_stops_the_line_and_fails_no_event(held_up, fault):
+    service, = held_up.services
+    answered = held_up.result_count()
+    held_up.sim.faults(fault)
+    held_up.put(small(20))
+    service.wait_not_ready(TO_ALL[fault])
+    assert held_up.result_count() == answered
+    held_up.sim.faults()
+    expect_all_found(held_up)
+    service.wait_ready()
 
 
 class Elsewhere:
@@ -153,14 +201,36 @@ def test_what_libcurl_sends_again_by_itself_counts_as_an_attempt(make_scene, sim
 # Names
 
 
-def test_a_name_without_an_address_stops_the_line_and_fails_no_event(make_scene, sim):
-    host = "x" * 64 + ".example"  # longer than a name may be: no resolver is asked, and none could answer
-    scene = make_scene(**{**QUICK, "care360.base_url": f"https://{host}"})
+class Hosts:
+    """What names resolve to, for a service that gets the environment."""
+
+    def __init__(self, path):
+        self._path = path
+        self._time = 1_000_000_000
+        self.environment = {"LD_PRELOAD": "libnss_wrapper.so", "NSS_WRAPPER_HOSTS": str(path)}
+
+    def resolve(self, name, address):
+        """No other name resolves from now on."""
+        self._time += 10  # a change is seen by the file's time
+        self._path.write_text(f"{address} {name}\n")
+        os.utime(self._path, (self._time, self._time))
+
+
+def test_a_name_without_an_address_stops_the_line_until_it_has_the_right_one(make_scene, sim, tmp_path):
+    host = "x" * 64 + ".example"  # longer than a name may be: no name server is asked, and none could answer
+    hosts = Hosts(tmp_path / "hosts")
+    hosts.resolve("other.example", "127.0.0.1")
+    scene = make_scene(**{**QUICK, "care360.base_url": f"http://{host}:{sim.port}", "care360.allow_plain_http": True})
     scene.put(small(50))
-    service = scene.service(ready=False)
-    assert "its host name has no address" in service.wait_not_ready("api_down")
+    service = scene.service(ready=False, **hosts.environment)
+    service.wait_not_ready("fails (its host name has no address)")
     assert service.metric("care360_lookup_retries_total", cause="connect") >= 1
-    stays_so(lambda: scene.result_count() == 0, "no result without an API", 0.3)
+    hosts.resolve(host, "127.0.0.2")
+    service.wait_not_ready("fails (no connection, or it was cut)")
+    assert scene.result_count() == 0
+    hosts.resolve(host, "127.0.0.1")
+    expect_all_found(scene)
+    service.wait_ready()
 
 
 # TLS
@@ -183,13 +253,6 @@ def tls_sim(tmp_path, authority):
 
 def secure(authority, **settings):
     return {**PATIENT, "care360.ca_file": str(authority.ca_file), **settings}
-
-
-def expect_all_found(scene):
-    scene.wait_worked_off()
-    report = scene.check()
-    report.expect_exactly_once()
-    assert set(report.reasons) == {""}
 
 
 @pytest.mark.parametrize("version", ["http/1.1", "h2"])
