@@ -132,7 +132,7 @@ static void append_usage(struct buffer *out, const struct command *commands,
 	size_t count = 0;
 	for (size_t i = 0; i < COMMON_OPTIONS; i++)
 		copy_option(&common[i], &common_options[i].option, common_options[i].letter);
-	for (; commands[count].name != NULL && count < COMMANDS_MAX; count++) {
+	for (; count < COMMANDS_MAX && commands[count].name != NULL; count++) {
 		size_t options = own_option_count(&commands[count]);
 		for (size_t i = 0; i < options; i++)
 			copy_option(&own[count][i], &commands[count].options[i], '\0');

@@ -28,7 +28,7 @@ static bool set_setting(
 	char setting[32] = "";
 	json_object *change = json_object_new_object();
 
-	for (size_t i = 0; name[i] != '\0' && i < sizeof(setting) - 1; i++) {
+	for (size_t i = 0; i < sizeof(setting) - 1 && name[i] != '\0'; i++) {
 		setting[i] = name[i];
 		if (name[i] == '-')
 			setting[i] = '_';
