@@ -16,7 +16,7 @@
 static _Atomic(const char *) resolved;
 static atomic_int resolver_calls;
 static atomic_bool resolver_hangs;
-static sem_t resolver_released, resolver_left;
+static sem_t resolver_entered, resolver_released, resolver_left;
 
 /* How far the clocks are ahead. */
 static atomic_long ahead_s;
@@ -49,6 +49,7 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 	assert_string_equal(name, HOST);
 	resolver_calls++;
 	if (resolver_hangs) {
+		sem_post(&resolver_entered);
 		sem_wait(&resolver_released);
 		sem_post(&resolver_left);
 		return EAI_AGAIN;
@@ -167,12 +168,14 @@ static void is_not_held_up_by_a_resolver_that_hangs(void **state)
 	(void)state;
 	struct fixture f;
 	start_by_name(&f);
+	sem_init(&resolver_entered, 0, 0);
 	sem_init(&resolver_released, 0, 0);
 	sem_init(&resolver_left, 0, 0);
 	resolver_hangs = true;
-	begin(&f, &(struct http_request){.phone = BYTES("1"), .timeout_ms = 20}, NULL);
+	begin(&f, &(struct http_request){.phone = BYTES("1"), .timeout_ms = 500}, NULL);
 	await(&f); /* would hang here */
 	assert_int_equal(f.transport, REPLY_TIMEOUT);
+	sem_wait(&resolver_entered); /* else its thread might come so late that it does not hang */
 	resolver_hangs = false;
 	assert_answered(&f, "hello");
 	sem_post(&resolver_released);

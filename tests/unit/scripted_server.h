@@ -169,6 +169,8 @@ static inline struct server *server_start_at(
 	server->stop = eventfd(0, EFD_CLOEXEC);
 	server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	pthread_mutex_init(&server->mutex, NULL);
+	/* A port that is given may have connections of an earlier server that linger. */
+	setsockopt(server->listener, SOL_SOCKET, SO_REUSEADDR, &(int){port != 0}, sizeof(int));
 	bool ok = bind(server->listener, (struct sockaddr *)&address, sizeof(address)) == 0 &&
 		  listen(server->listener, SERVER_CONNECTIONS) == 0 &&
 		  getsockname(server->listener, (struct sockaddr *)&address, &length) == 0;
