@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any, Dict, List, Optional
 
 from .paths import SIMULATOR
-from .process import Process
+from .process import Process, free_port
 from .service import KEY, clean_environment
 from .tls import Authority, Certificate
 from .waiting import wait_for
@@ -32,7 +32,7 @@ class Sim:
         self.certificate: Optional[Certificate] = authority.certificate("care360-sim", "IP:127.0.0.1") if authority else None
         self._settings: Dict[str, Any] = settings
         self._process: Optional[Process] = None
-        self.port = 0
+        self.port = free_port()
         self.up()
 
     def __enter__(self) -> "Sim":
@@ -50,15 +50,14 @@ class Sim:
         return self._process
 
     def up(self) -> "Sim":
-        """Starts it, at its port if it had one."""
+        """Starts it, at its port."""
         command: List[object] = [SIMULATOR, "--listen", f"127.0.0.1:{self.port}", "--api-key", self._key]
         if self.record_path:
             command += ["--record", self.record_path]
         if self.certificate:
             command += ["--tls-certificate", self.certificate.certificate, "--tls-key", self.certificate.key]
         self._process = Process(command, self._directory, "sim", clean_environment())
-        greeting = wait_for(self._greeting, "the simulator listens", 10, detail=lambda: self._process.stderr[-1000:])
-        self.port = int(greeting.rsplit(":", 1)[1])
+        wait_for(self._greeting, "the simulator listens", 10, detail=lambda: self._process.stderr[-1000:])
         if self._settings:
             self.set(**self._settings)
         return self
