@@ -52,6 +52,8 @@ class Sim:
     def up(self) -> "Sim":
         """Starts it, at its port."""
         command: List[object] = [SIMULATOR, "--listen", f"127.0.0.1:{self.port}", "--api-key", self._key]
+        for fault in self._settings.get("faults", []):
+            command += ["--fault", fault]  # from the first request on
         if self.record_path:
             command += ["--record", self.record_path]
         if self.certificate:
