@@ -5,10 +5,17 @@
 #define APP_PROCESS_H
 
 #include <stdint.h>
+#include <stdnoreturn.h>
+
+#include "base/log.h"
 
 /* No memory of this process, which holds the key and patient data, ends up in a file or under a
  * debugger. */
 void process_keep_memory_private(void);
+
+/* Ends the process with this exit status, without freeing anything; waits a moment for what the log
+ * still has to say. For any thread. */
+noreturn void process_end_now(struct log *log, int status);
 
 /* What it uses, as Prometheus' process_* metrics have it. What cannot be known is 0. */
 struct process_usage {

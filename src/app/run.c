@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "app/commands.h"
 #include "base/log.h"
@@ -14,8 +13,7 @@
 #include "process.h"
 #include "service.h"
 
-#define FREE_S        5   /* how long the service may take to be freed once it has stopped */
-#define LAST_WORDS_MS 500 /* how long an end at once waits for the log */
+#define FREE_S 5 /* how long the service may take to be freed once it has stopped */
 
 /* As many open files as are allowed: each request under way needs a socket. */
 static void raise_file_limit(void)
@@ -53,8 +51,7 @@ static void *watch_farewell(void *context)
 	if (sem_clockwait(&farewell->over, CLOCK_MONOTONIC, &deadline) == 0)
 		return NULL;
 	log_warn(farewell->log, "a Kafka client does not end: leaves it as it is");
-	log_flush(farewell->log, LAST_WORDS_MS);
-	_exit(farewell->status);
+	process_end_now(farewell->log, farewell->status);
 }
 
 /*

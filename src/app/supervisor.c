@@ -2,9 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "app/commands.h"
 #include "base/clock.h"
+#include "process.h"
 #include "service_state.h"
 
 #define TICK_MS        100
@@ -12,7 +13,6 @@
 #define CHECK_MS       1000           /* how long the brokers may take to describe the topics */
 #define CHECK_AGAIN_NS (2 * NS_PER_S) /* while they cannot be used */
 #define STOP_GRACE_NS  (1 * NS_PER_S) /* what a drain may take beyond its deadline */
-#define LAST_WORDS_MS  500            /* how long an end at once waits for the log */
 #define PULSE_EVERY_NS (1 * NS_PER_S) /* how often the threads are looked at */
 #define NEWS_LASTS_NS  (5 * NS_PER_S) /* a trouble that is not reported for so long is over */
 
@@ -252,8 +252,7 @@ static bool stop(struct service *service)
 			continue;
 		log_error(service->log, late ? "the drain did not end in time: ends at once"
 					     : "second signal: ends at once");
-		log_flush(service->log, LAST_WORDS_MS);
-		_exit(1);
+		process_end_now(service->log, EXIT_FAILED);
 	}
 	log_info(service->log, "stopped", LOG_BOOL("clean", clean));
 	return clean;

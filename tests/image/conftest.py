@@ -13,6 +13,7 @@ PROJECT = HERE.parents[1]
 sys.path.insert(0, str(PROJECT / "tests" / "integration"))
 
 from builder import BASE, IMAGE, Builder  # noqa: E402
+from harness.figures import figure, pytest_terminal_summary  # noqa: E402,F401
 from harness.process import Process  # noqa: E402
 
 
@@ -58,21 +59,8 @@ def package(builder, image, tmp_path_factory):
 
 
 @pytest.fixture
-def figure(request):
-    """Notes a figure that the run's output is to show."""
-    return lambda text: request.node.user_properties.append(("figure", f"{request.node.name}: {text}"))
-
-
-@pytest.fixture
 def shared_directory():
     """A directory that the image's user may read: pytest's own are for root alone."""
     with tempfile.TemporaryDirectory(prefix="care360-image-") as directory:
         os.chmod(directory, 0o755)
         yield pathlib.Path(directory)
-
-
-def pytest_terminal_summary(terminalreporter):
-    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
-        if report.when == "call":
-            for _, text in report.user_properties:
-                terminalreporter.write_line(f"figure: {text}")

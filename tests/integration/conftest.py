@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness import paths  # noqa: E402
 from harness.broker import KafkaBroker, MockCluster  # noqa: E402
+from harness.figures import figure, pytest_terminal_summary  # noqa: E402,F401
 from harness.records import Topics  # noqa: E402
 from harness.scene import Scene  # noqa: E402
 from harness.secured import Secured  # noqa: E402
@@ -74,12 +75,6 @@ def make_scene(topics, sim, tmp_path):
 
 
 @pytest.fixture
-def figure(request):
-    """Notes a figure that the run's output is to show."""
-    return lambda text: request.node.user_properties.append(("figure", f"{request.node.name}: {text}"))
-
-
-@pytest.fixture
 def size(figure):
     """size(ci, full): how big this test is, and says so where it is smaller than it could be."""
     def choose(ci: int, full: int) -> int:
@@ -98,10 +93,3 @@ def seconds():
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "alone: compares speeds or times, so that nothing else may run beside it")
-
-
-def pytest_terminal_summary(terminalreporter):
-    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
-        if report.when == "call":
-            for _, text in report.user_properties:
-                terminalreporter.write_line(f"figure: {text}")

@@ -1,13 +1,13 @@
 """The API fails for some requests while it answers others: each event ends by its own fault alone."""
 
 import collections
-import datetime
 import json
 import socket
 import statistics
 
 import pytest
 
+from harness.checker import milliseconds
 from harness.feeder import Feeder
 from harness.requests import plain, small
 from harness.waiting import stays_so, wait_for
@@ -119,11 +119,6 @@ def test_a_poison_event_alone_waits_until_another_disproves_it(make_scene, sim, 
     values = values_by_id(scene)
     assert sum(value["outcome"] == "error" for value in values.values()) == 1
     service.wait_ready()
-
-
-def milliseconds(time):
-    """A time of a result, in milliseconds since 1970."""
-    return datetime.datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp() * 1000
 
 
 @pytest.mark.alone

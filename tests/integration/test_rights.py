@@ -15,8 +15,8 @@ USER, PASSWORD = "ada", "right-word-7"
 class StrictBroker(KafkaBroker):
     """A broker where whoever logs in may do what was granted, and whoever does not may do all."""
 
-    def _property_text(self) -> str:
-        return super()._property_text() + "allow.everyone.if.no.acl.found=false\n"
+    def __init__(self, security: Security) -> None:
+        super().__init__(security, properties="allow.everyone.if.no.acl.found=false\n")
 
     def grant(self, *right: str) -> None:
         """What kafka-acls.sh does."""

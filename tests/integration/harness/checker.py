@@ -5,6 +5,7 @@ Its own tests are in test_checker.py: it must catch a service that loses, double
 
 import collections
 import dataclasses
+import datetime
 import json
 import re
 from typing import Any, Dict, Iterable, List, Optional, Tuple
@@ -37,6 +38,11 @@ class Result:
     @property
     def ce_id(self) -> str:
         return (self.header("ce_id") or b"").decode(errors="replace")
+
+
+def milliseconds(time: str) -> float:
+    """A time of a result, in milliseconds since 1970."""
+    return datetime.datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp() * 1000
 
 
 @dataclasses.dataclass

@@ -1,12 +1,11 @@
 """Deaths of an instance, and how much a life after one may repeat."""
 
 import dataclasses
-import datetime
 import json
 import time
 from typing import Dict, Iterable, Tuple
 
-from .checker import Result
+from .checker import Result, milliseconds
 from .scene import Scene
 from .service import Service
 from .waiting import wait_for
@@ -56,8 +55,7 @@ def uncommitted_at(results: Iterable[Result], death: Death) -> int:
 
 
 def _completed_ms(result: Result) -> float:
-    completed = json.loads(result.value)["completedAt"]
-    return datetime.datetime.fromisoformat(completed.replace("Z", "+00:00")).timestamp() * 1000
+    return milliseconds(json.loads(result.value)["completedAt"])
 
 
 def ended_by_fatal_error(service: Service) -> bool:
