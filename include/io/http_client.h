@@ -22,6 +22,18 @@
 #include "base/error.h"
 #include "core/reply.h"
 
+/*
+ * What the clients of several threads know together: the API's addresses, so that one that finds a
+ * new address finds it for all, and the TLS sessions that make a new connection cheaper.
+ */
+struct http_share;
+
+/* NULL and err where libcurl cannot share, or memory is out. */
+struct http_share *http_share_new(struct error *err);
+
+/* After the last client that has it. NULL is fine. */
+void http_share_free(struct http_share *share);
+
 /* How to reach the API. Texts are copied; NULL or "" stands for none. */
 struct http_client_options {
 	const char *base_url;   /* such as https://api.example.com, no slash at its end */
@@ -31,6 +43,7 @@ struct http_client_options {
 	int timeout_ms;         /* of a whole request, at least 1 */
 	int max_connections;    /* connections kept; as many as may be in flight */
 	bool http2; /* over TLS offered; over plain HTTP spoken, where libcurl is 8.12.1 or later */
+	struct http_share *share; /* stays the caller's; NULL: it knows for itself alone */
 
 	/*
 	 * Asked, on the client's thread, each time libcurl is about to send a request again by

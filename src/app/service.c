@@ -93,11 +93,15 @@ static bool make_delivery(struct service *service, struct error *err)
 
 static bool make_workers(struct service *service, struct error *err)
 {
+	service->share = http_share_new(err);
+	if (service->share == NULL)
+		return false;
 	for (size_t i = 0; i < service->worker_count; i++) {
 		struct worker_options options = {
 			.number = (unsigned)i,
 			.settings = service->settings,
 			.gate = service->gate,
+			.share = service->share,
 			.delivery = service->delivery,
 			.fatal = service_fail,
 			.context = service,
@@ -226,6 +230,7 @@ void service_free(struct service *service)
 	for (size_t i = 0; service->workers != NULL && i < service->worker_count; i++)
 		worker_free(service->workers[i]);
 	free(service->workers);
+	http_share_free(service->share);
 	delivery_free(service->delivery);
 	api_key_free(service->key);
 	gate_free(service->gate);

@@ -63,6 +63,7 @@ struct service {
 	struct gate *gate;
 	struct delivery *delivery;
 	struct worker **workers;
+	struct http_share *share; /* what the workers know of the API together */
 	size_t worker_count;
 	struct intake *intake;
 	struct api_key *key;

@@ -74,6 +74,7 @@ static struct http_client *new_client(struct worker *worker, struct error *err)
 		api_client_options(settings, settings->lookup.in_flight);
 	options.may_resend = may_resend;
 	options.context = worker;
+	options.share = worker->options.share;
 	return http_client_new(&options, err);
 }
 

@@ -16,13 +16,14 @@
 #include "base/error.h"
 #include "core/flow.h"
 #include "delivery.h"
+#include "io/http_client.h"
 #include "io/settings.h"
 
 struct worker_options {
 	unsigned number; /* from 0: also the flow's number at the gate */
-	unsigned workers;
 	const struct settings *settings;
 	struct gate *gate;
+	struct http_share *share;
 	struct delivery *delivery;
 
 	/* Called on the worker's thread when it cannot go on. */

@@ -14,6 +14,7 @@
 #include "http_client_poll.h"
 #include "http_client_request.h"
 #include "http_client_shard.h"
+#include "http_client_share.h"
 #include "http_client_transfer.h"
 
 #define KEY_MAX        4096
@@ -38,7 +39,8 @@ struct http_client {
 	int timeout_ms;
 	struct http_headers *headers; /* with the present key */
 	struct shards shards;
-	struct transfer **all; /* every transfer there is */
+	struct http_share *own_share; /* NULL: it was given one */
+	struct transfer **all;        /* every transfer there is */
 	size_t count;
 	size_t capacity;
 	size_t under_way;
@@ -143,18 +145,14 @@ static bool check_options(const struct http_client *client, struct error *err)
 	return true;
 }
 
-/* What the multi handles share: the addresses, and the TLS sessions that make a new connection
- * cheaper. */
-static bool make_share(struct http_client *client, struct error *err)
+/* What the multi handles share, and other clients with them where the options say so. */
+static bool take_share(struct http_client *client, struct http_share *share, struct error *err)
 {
-	client->setup.share = curl_share_init();
-	if (!client->setup.share)
-		return error_memory(err);
-	bool ok = curl_share_setopt(client->setup.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) ==
-			  CURLSHE_OK &&
-		  curl_share_setopt(client->setup.share, CURLSHOPT_SHARE,
-			  CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK;
-	return ok || error_set(err, "libcurl cannot share sessions");
+	if (!share)
+		share = client->own_share = http_share_new(err);
+	if (share)
+		client->setup.share = http_share_handle(share);
+	return share != NULL;
 }
 
 static bool set_up(
@@ -163,7 +161,7 @@ static bool set_up(
 	if (!copy_options(client, options, err) || !check_options(client, err))
 		return false;
 	client->setup.poll = http_poll_new(err);
-	if (!client->setup.poll || !make_share(client, err) ||
+	if (!client->setup.poll || !take_share(client, options->share, err) ||
 		!shards_init(&client->shards, client->setup.poll, options->max_connections,
 			client->setup.http2, err))
 		return false;
@@ -197,7 +195,7 @@ void http_client_free(struct http_client *client)
 		transfer_free(client->all[i]);
 	}
 	shards_fini(&client->shards);
-	curl_share_cleanup(client->setup.share);
+	http_share_free(client->own_share);
 	http_poll_free(client->setup.poll);
 	http_headers_release(client->headers);
 	free(client->all);

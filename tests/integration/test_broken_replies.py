@@ -221,8 +221,7 @@ def test_a_name_without_an_address_stops_the_line_until_it_has_the_right_one(mak
     host = "x" * 64 + ".example"  # longer than a name may be: no name server is asked, and none could answer
     hosts = Hosts(tmp_path / "hosts")
     hosts.resolve("other.example", "127.0.0.1")
-    # Each worker remembers an address for itself, for a second: one that is late would fail what the other finds.
-    scene = make_scene(**{**QUICK, "care360.base_url": f"http://{host}:{sim.port}", "care360.allow_plain_http": True, "lookup.workers": 1})
+    scene = make_scene(**{**QUICK, "care360.base_url": f"http://{host}:{sim.port}", "care360.allow_plain_http": True, "lookup.workers": 2})
     scene.put(small(50))
     service = scene.service(ready=False, **hosts.environment)
     service.wait_not_ready("is down or fails (its host name has no address)")

@@ -24,6 +24,7 @@
 struct fixture {
 	struct server *server;
 	struct http_client *client;
+	struct http_share *share; /* NULL: none */
 	bool resend_allowed;
 	int resend_asked;
 	void *resend_tag;
@@ -57,6 +58,7 @@ static inline void connect_to(struct fixture *f, const char *base_url)
 		.connect_timeout_ms = 10000,
 		.timeout_ms = 30000,
 		.max_connections = 200,
+		.share = f->share,
 		.may_resend = may_resend,
 		.context = f,
 	};

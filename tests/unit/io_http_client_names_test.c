@@ -77,18 +77,23 @@ void freeaddrinfo(struct addrinfo *info)
 static const struct step HERE[] = {{.reply = FOUND}};
 static const struct step THERE[] = {{.reply = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nthere"}};
 
+static void connect_by_name(struct fixture *f, int port)
+{
+	char base_url[64];
+	(void)snprintf(base_url, sizeof(base_url), "http://" HOST ":%d", port);
+	connect_to(f, base_url);
+}
+
 /* A server, and a client that has to look for it by a name. */
 static void start_by_name(struct fixture *f)
 {
-	char base_url[64];
 	start(f, HERE, 1);
 	http_client_free(f->client);
 	resolved = "127.0.0.1";
 	resolver_calls = 0;
 	resolver_hangs = false;
 	ahead_s = 0;
-	(void)snprintf(base_url, sizeof(base_url), "http://" HOST ":%d", f->server->port);
-	connect_to(f, base_url);
+	connect_by_name(f, f->server->port);
 }
 
 static void assert_answered(struct fixture *f, const char *body)
@@ -145,6 +150,36 @@ static void follows_an_address_that_changed_when_the_old_one_fails(void **state)
 	stop(&f);
 }
 
+/* Else one worker's replies would be witnesses against requests that another sends to nobody. */
+static void finds_an_address_that_changed_for_all_that_share_it(void **state)
+{
+	(void)state;
+	struct fixture f;
+	start_by_name(&f);
+	http_client_free(f.client);
+	f.share = http_share_new(NULL);
+	assert_non_null(f.share);
+	connect_by_name(&f, f.server->port);
+	struct fixture other = {.share = f.share};
+	connect_by_name(&other, f.server->port);
+	assert_answered(&f, "hello");
+	assert_answered(&other, "hello");
+	assert_int_equal(resolver_calls, 1);
+	int port = f.server->port;
+	server_stop(f.server);
+	f.server = server_start_at("127.0.0.2", port, THERE, 1);
+	resolved = "127.0.0.2";
+	ahead_s = 2;
+	look_up(&f, "a@b.org");
+	assert_int_equal(f.transport, REPLY_CONNECT);
+	assert_answered(&f, "there");
+	assert_answered(&other, "there"); /* at the first attempt */
+	assert_int_equal(resolver_calls, 2);
+	stop(&other);
+	stop(&f);
+	http_share_free(f.share);
+}
+
 /* The old address may answer for long, and wrongly: connections are not kept for ever. */
 static void follows_an_address_that_changed_though_the_old_one_answers(void **state)
 {
@@ -189,6 +224,7 @@ int main(void)
 		cmocka_unit_test(tells_of_a_name_without_an_address),
 		cmocka_unit_test(asks_for_a_name_once_a_minute_while_all_is_well),
 		cmocka_unit_test(follows_an_address_that_changed_when_the_old_one_fails),
+		cmocka_unit_test(finds_an_address_that_changed_for_all_that_share_it),
 		cmocka_unit_test(follows_an_address_that_changed_though_the_old_one_answers),
 		cmocka_unit_test(is_not_held_up_by_a_resolver_that_hangs),
 	};

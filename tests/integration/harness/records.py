@@ -129,10 +129,8 @@ class Topics:
                 self._producer.poll(0.05)
 
     def ends(self, topic: str) -> Dict[int, int]:
-        """The end of each partition: the offset that the next record gets."""
-        consumer = self._reader("looking-on")
-        return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=20)[1]
-                for p in self._partition_numbers(consumer, topic)}
+        """The end of each partition: the offset that the next record gets, or of the first open transaction."""
+        return self._ends(self._reader("looking-on"), topic)
 
     def count(self, topic: str) -> int:
         return sum(self.ends(topic).values())
@@ -146,6 +144,13 @@ class Topics:
     def commit(self, group: str, topic: str, offsets: Dict[int, int]) -> None:
         """Commits for a group that has no member."""
         self._reader(group).commit(offsets=[TopicPartition(topic, p, offset) for p, offset in offsets.items()], asynchronous=False)
+
+    def wait_transactions_over(self, topic: str) -> None:
+        """Waits until no open transaction, such as one of a process that was killed, holds back what comes after it."""
+        def over() -> bool:
+            return self.ends(topic) == self._ends(self._everything_reader(), topic)
+
+        wait_for(over, f"the transactions in {topic} are over", 60, 0.1)
 
     def read(self, topic: str) -> Iterator[Result]:
         """Everything that is in the topic now and was committed, each partition in its order."""
@@ -199,6 +204,17 @@ class Topics:
         if group not in self._readers:
             self._readers[group] = Consumer(self._reader_settings(group))
         return self._readers[group]
+
+    def _everything_reader(self) -> Consumer:
+        """A consumer that also sees what is not committed yet."""
+        name = "looking-at-everything"
+        if name not in self._readers:
+            self._readers[name] = Consumer({**self._reader_settings(name), "isolation.level": "read_uncommitted"})
+        return self._readers[name]
+
+    def _ends(self, consumer: Consumer, topic: str) -> Dict[int, int]:
+        return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=20)[1]
+                for p in self._partition_numbers(consumer, topic)}
 
     def _reader_settings(self, group: str) -> dict:
         return {"bootstrap.servers": self.bootstrap, "group.id": group, "enable.auto.commit": False,

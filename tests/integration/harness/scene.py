@@ -90,9 +90,12 @@ class Scene:
 
     def check(self, results: Optional[List[Result]] = None) -> Report:
         """Compares all results, read anew unless they are given, with all requests."""
+        if results is None:
+            self.topics.wait_transactions_over(self.results_topic)
+            results = self.results()
         checker = Checker(self.group, self.settings.get("lookup.result_key", "request") == "request",
                           self.settings.get("lookup.ordering", "key"))
-        return checker.check(self.sent, self.results() if results is None else results)
+        return checker.check(self.sent, results)
 
     @contextlib.contextmanager
     def witnesses(self, every: float = 0.02) -> Iterator[None]:
