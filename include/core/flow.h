@@ -91,9 +91,14 @@ bool flow_add(struct flow *flow, struct event *event, struct error *err);
 /* What to do next. ret_action is set according to the kind. */
 enum flow_kind flow_next(struct flow *flow, int64_t now, struct flow_action *ret_action);
 
-/* The request of a look-up that is to be sent; its e-mail and phone number are valid until its
- * reply. */
-const struct request *lookup_request(const struct lookup *lookup);
+/* Whom a look-up asks for: one of the two may be absent. */
+struct customer {
+	struct bytes email;
+	struct bytes phone;
+};
+
+/* The customer of a look-up that is to be sent; valid until its reply. */
+struct customer lookup_customer(const struct lookup *lookup);
 
 /* One of the events it is made for, the first of them still held; NULL where all were dropped. */
 const struct event *lookup_event(const struct lookup *lookup);

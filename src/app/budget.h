@@ -1,8 +1,9 @@
 /*
  * The budget: how many events, and how many bytes of them, are held at once.
  *
- * Intake spends, whoever ends an event gives back. Full at the limit, open again at half of it, so
- * that consumption does not stop and go with every event. Every function is safe from any thread.
+ * Intake spends, whoever ends an event gives back. Full at the limit, and open again somewhat below
+ * it, so that consumption does not stop and go with every event. Every function is safe from any
+ * thread.
  */
 #ifndef APP_BUDGET_H
 #define APP_BUDGET_H
@@ -36,11 +37,13 @@ static inline bool budget_full(const struct budget *budget)
 	       atomic_load_explicit(&budget->bytes, memory_order_relaxed) >= budget->max_bytes;
 }
 
-static inline bool budget_half_free(const struct budget *budget)
+/* Whether at least one part of so many is free, of events and of bytes. */
+static inline bool budget_free(const struct budget *budget, size_t parts)
 {
 	return atomic_load_explicit(&budget->events, memory_order_relaxed) <=
-		       budget->max_events / 2 &&
-	       atomic_load_explicit(&budget->bytes, memory_order_relaxed) <= budget->max_bytes / 2;
+		       budget->max_events - budget->max_events / parts &&
+	       atomic_load_explicit(&budget->bytes, memory_order_relaxed) <=
+		       budget->max_bytes - budget->max_bytes / parts;
 }
 
 #endif

@@ -36,7 +36,7 @@ struct intake {
 	struct intake_topic *topics;
 	int64_t stored_at;
 	int64_t full_since;     /* when it was last found full */
-	bool paused;            /* it was full for long */
+	_Atomic(bool) paused;   /* it was full for long */
 	bool unpaused_newcomer; /* a partition was assigned since the last pause */
 
 	struct pulse pulse;
@@ -244,20 +244,26 @@ static void on_revoked(void *context, void *const *sources, size_t count, bool l
 	take_positions(intake, true);
 }
 
+/* Full it was; whether there is room again. To resume what was paused is dear, and waits for more
+ * of it. */
+static bool has_room_again(const struct intake *intake)
+{
+	return budget_free(intake->options.budget, intake->paused ? 2 : 8);
+}
+
 /*
- * Full or open again, with a threshold at half of the limit between the two. To pause costs all
- * that was fetched: a buffer that is full for a moment leaves records where they are instead, and
- * only one that stays full is paused, so that news of the group are still taken.
+ * Full or open again, with a threshold between the two. To pause costs all that was fetched: a
+ * buffer that is full for a moment leaves records where they are instead, and only one that stays
+ * full is paused, so that news of the group are still taken.
  */
 static void mind_budget(struct intake *intake)
 {
-	const struct budget *budget = intake->options.budget;
 	int64_t now = clock_monotonic_ns();
-	if (!intake->wants_room && budget_full(budget)) {
+	if (!intake->wants_room && budget_full(intake->options.budget)) {
 		intake->wants_room = true;
 		intake->full_since = now;
 	}
-	if (intake->wants_room && budget_half_free(budget)) {
+	if (intake->wants_room && has_room_again(intake)) {
 		intake->wants_room = false;
 		if (intake->paused)
 			consumer_resume_all(intake->consumer);
@@ -429,7 +435,7 @@ void intake_free(struct intake *intake)
 
 void intake_nudge(struct intake *intake)
 {
-	bool room = intake->wants_room && budget_half_free(intake->options.budget);
+	bool room = intake->wants_room && has_room_again(intake);
 	if (!intake->draining && !room)
 		return;
 	pthread_cond_signal(&intake->rest_over);

@@ -223,11 +223,11 @@ static bool offer_unsent(struct worker *worker)
 
 static void send_lookup(struct worker *worker, const struct flow_action *action)
 {
-	const struct request *request = lookup_request(action->lookup);
+	struct customer customer = lookup_customer(action->lookup);
 	const struct event *event = lookup_event(action->lookup);
 	struct http_request http = {
-		.email = request->email,
-		.phone = request->phone,
+		.email = customer.email,
+		.phone = customer.phone,
 		.timeout_ms = (int)(action->timeout_ns / NS_PER_MS),
 	};
 	if (event != NULL && worker->options.settings->care360.send_trace_context)

@@ -8,13 +8,10 @@
 /* After an unclassified reply the API is asked once more, however many attempts there may be. */
 #define UNCLASSIFIED_ATTEMPTS 2
 
-static struct bytes copy_to(char **place, struct bytes source)
+static void copy(char *to, struct bytes from)
 {
-	if (source.data == NULL)
-		return source;
-	struct bytes copy = {memcpy(*place, source.data, source.length), source.length};
-	*place += source.length;
-	return copy;
+	if (from.length > 0)
+		memcpy(to, from.data, from.length);
 }
 
 struct lookup *lookup_new(const struct request *request, unsigned max_attempts, struct error *err)
@@ -27,16 +24,16 @@ struct lookup *lookup_new(const struct request *request, unsigned max_attempts, 
 		return NULL;
 	}
 	struct lookup *lookup = (struct lookup *)(void *)block;
-	char *place = block + sizeof(struct lookup);
+	char *attempts = block + sizeof(struct lookup);
+	char *identity = attempts + attempts_size;
 	lookup->max_attempts = max_attempts;
-	lookup->undisproved = (struct attempt *)(void *)place;
-	place += attempts_size;
+	lookup->undisproved = (struct attempt *)(void *)attempts;
 	/* The same layout as lookup_identity() makes: no e-mail address or phone number holds a
 	 * zero. */
-	lookup->identity = (struct bytes){place, identity_size};
-	lookup->request.email = copy_to(&place, request->email);
-	place++;
-	lookup->request.phone = copy_to(&place, request->phone);
+	lookup->identity = (struct bytes){identity, identity_size};
+	lookup->email_length = request->email.length;
+	copy(identity, request->email);
+	copy(identity + request->email.length + 1, request->phone);
 	return lookup;
 }
 
@@ -52,9 +49,15 @@ void lookup_identity(const struct request *request, struct buffer *buffer)
 	buffer_append_bytes(buffer, request->phone);
 }
 
-const struct request *lookup_request(const struct lookup *lookup)
+struct customer lookup_customer(const struct lookup *lookup)
 {
-	return &lookup->request;
+	struct bytes identity = lookup->identity;
+	struct bytes email = {identity.data, lookup->email_length};
+	struct bytes phone = {identity.data + email.length + 1, identity.length - email.length - 1};
+	return (struct customer){
+		.email = email.length > 0 ? email : (struct bytes){0},
+		.phone = phone.length > 0 ? phone : (struct bytes){0},
+	};
 }
 
 const struct event *lookup_event(const struct lookup *lookup)
@@ -70,8 +73,8 @@ unsigned lookup_attempts(const struct lookup *lookup)
 void lookup_failed(struct lookup *lookup, bool unclassified, const struct gate_view *view)
 {
 	lookup->stops = view->stops;
-	lookup->undisproved[lookup->undisproved_count++] =
-		(struct attempt){lookup->start, unclassified};
+	lookup->undisproved[lookup->undisproved_count++] = (struct attempt){
+		.start = lookup->start & (UINT64_MAX >> 1), .unclassified = unclassified};
 }
 
 void lookup_stopped_line(struct lookup *lookup, const struct gate_view *view)

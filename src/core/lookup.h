@@ -28,8 +28,8 @@ enum lookup_state {
 
 /* An attempt that failed and that nobody disproved yet. */
 struct attempt {
-	uint64_t start;
-	bool unclassified;
+	uint64_t start : 63;
+	uint64_t unclassified : 1;
 };
 
 /* The last failure: what an error event says if it ends as one. */
@@ -41,7 +41,6 @@ struct failure {
 
 struct lookup {
 	struct event *events; /* that wait for it, linked by merged_next; none: all were dropped */
-	struct request request; /* e-mail and phone number, in `identity` */
 	enum lookup_state state;
 	uint64_t start;             /* UNDER_WAY: its start number */
 	int64_t started_at;         /* UNDER_WAY */
@@ -66,7 +65,8 @@ struct lookup {
 	unsigned undisproved_count;
 	unsigned max_attempts;       /* as they were when it was made, whatever a reload changes */
 	struct attempt *undisproved; /* room for max_attempts of them */
-	struct bytes identity;       /* what tells customers apart */
+	struct bytes identity;       /* what tells customers apart: e-mail, a zero, phone number */
+	size_t email_length;
 };
 
 /* A look-up for the identity of a request, which is copied. NULL and err when out of memory. */

@@ -6,7 +6,7 @@
 #include "base/mem.h"
 
 #define HEADERS_MAX      65536 /* bytes of headers; more are a flood */
-#define RECEIVE_BUFFER   4096  /* of each transfer: replies are small, and transfers are many */
+#define RECEIVE_BUFFER   2048  /* of each transfer: replies are small, and transfers are many */
 #define RECORD_MAX       16384 /* bytes that TLS decrypts at once */
 #define SEND_BUFFER      16384 /* the least that libcurl takes */
 #define BODY_KEEP        4096  /* a larger body's memory is given back */

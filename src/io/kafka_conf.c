@@ -225,18 +225,26 @@ static int max_int(int a, int b)
 	return a > b ? a : b;
 }
 
+static int min_int(int a, int b)
+{
+	return a < b ? a : b;
+}
+
 /*
  * How many records wait in the queue before the next are fetched. From 2.2 on librdkafka looks
  * every fetch.queue.backoff.ms whether they are fewer again. Before, its thread sleeps up to a
- * second once the queue is full, and nothing wakes it: what it holds, and what we hold, must last
- * that long, which it does where a request takes 25 ms or more.
+ * second once the queue is full, and nothing wakes it: what it holds, and what we hold meanwhile,
+ * must last that long, which it does where a request takes 20 ms or more, or all that a worker can
+ * do.
  */
 static int queued_messages(const struct settings *settings)
 {
 	if (rd_kafka_version() >= 0x02020000)
 		return 2000;
-	int a_second = settings->lookup.in_flight * 40;
-	return a_second > 30000 ? 30000 : max_int(a_second, 5000);
+	int a_second = min_int(settings->lookup.in_flight * 50, 30000);
+	if (settings->lookup.workers == 1)
+		a_second = min_int(a_second, 20000);
+	return max_int(a_second - settings->lookup.max_buffered_events / 8 * 7, 2000);
 }
 
 static bool set_consumer(rd_kafka_conf_t *conf, const struct settings *settings, struct error *err)

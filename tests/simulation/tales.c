@@ -102,7 +102,7 @@ struct inquiry *inquiry_of(struct world *world, unsigned worker, struct lookup *
 	}
 	char email[32];
 	snprintf(email, sizeof(email), "c%d@example.org", tale->customer);
-	if (!bytes_equal(lookup_request(lookup)->email, bytes_of_text(email)))
+	if (!bytes_equal(lookup_customer(lookup).email, bytes_of_text(email)))
 		broken(world, "the request for event %zu asks for somebody else", tale->number);
 	if (tale->inquiry == NULL)
 		return new_inquiry(world, tale);

@@ -154,7 +154,7 @@ static void a_stop_gives_attempts_back(void **state)
 		struct flow_action action;
 		assert_int_equal(flow_next(talk.flow, talk.now, &action), FLOW_SEND);
 		bool is_a =
-			bytes_equal(lookup_request(action.lookup)->email, bytes_of_text(names[0]));
+			bytes_equal(lookup_customer(action.lookup).email, bytes_of_text(names[0]));
 		int64_t event = events[is_a ? 0 : 1];
 		bool stopper = action.lookup == lookups[1];
 		answer_found(&talk, action.lookup);

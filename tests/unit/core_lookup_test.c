@@ -53,8 +53,8 @@ static void an_identity_is_the_email_and_the_phone_number(void **state)
 	};
 	for (size_t i = 0; i < array_length(requests); i++) {
 		struct lookup *lookup = lookup_new(&requests[i], MAX, NULL);
-		assert_true(bytes_equal(lookup->request.email, requests[i].email));
-		assert_true(bytes_equal(lookup->request.phone, requests[i].phone));
+		assert_true(bytes_equal(lookup_customer(lookup).email, requests[i].email));
+		assert_true(bytes_equal(lookup_customer(lookup).phone, requests[i].phone));
 		for (size_t k = 0; k < array_length(requests); k++) {
 			struct buffer buffer = {0};
 			lookup_identity(&requests[k], &buffer);

@@ -118,7 +118,7 @@ static inline struct lookup *sends_some(struct talk *talk, const char *email, bo
 {
 	struct flow_action action;
 	assert_int_equal(flow_next(talk->flow, talk->now, &action), FLOW_SEND);
-	struct bytes asked = lookup_request(action.lookup)->email;
+	struct bytes asked = lookup_customer(action.lookup).email;
 	assert_true(bytes_equal(asked, bytes_of_text(email)));
 	assert_true(action.timeout_ns == (probe ? talk->options.probe_timeout_ns : 0));
 	return action.lookup;
