@@ -27,6 +27,9 @@ int64_t clock_monotonic_ns(void);
 /* Time since 1970 in UTC, which jumps where somebody sets the clock. */
 int64_t clock_wall_ms(void);
 
+/* Sleeps until the monotonic clock reaches `until`. */
+void clock_sleep_until(int64_t until);
+
 /* "2026-11-24T03:00:00.120Z" and its zero. */
 #define RFC3339_SIZE 25
 

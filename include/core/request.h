@@ -21,7 +21,8 @@
 #define REQUEST_ID_MAX       256  /* bytes of a requestId that is a string */
 #define REQUEST_JSON_DEPTH   8
 
-/* One block of memory; free() ends it. */
+/* One block of memory; free() ends it. What is decoded may point into the record's value, which has
+ * to outlive it. */
 struct request {
 	struct bytes id;      /* the requestId as JSON text, such as "r-1" or 42; absent: none */
 	struct bytes id_text; /* the same decoded; absent: none, or a number */

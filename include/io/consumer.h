@@ -141,6 +141,13 @@ struct consumer_bounds {
 };
 
 /*
+ * Whether librdkafka, once its queue is full, fetches no more for up to a second, however soon
+ * there is room: before 2.2 nothing tells the thread that fetches, but something that is asked of
+ * its broker. For any thread.
+ */
+bool consumer_dozes(void);
+
+/*
  * Asks the brokers for the bounds of partitions, two requests a broker, and waits for the answers.
  * What is not answered in time stays as it is. For any thread.
  */

@@ -37,13 +37,19 @@ static inline bool budget_full(const struct budget *budget)
 	       atomic_load_explicit(&budget->bytes, memory_order_relaxed) >= budget->max_bytes;
 }
 
-/* Whether at least one part of so many is free, of events and of bytes. */
+/* At most so much may be held for one part of so many to be free. */
+static inline size_t budget_threshold(size_t max, size_t parts)
+{
+	return max - (max > parts ? max / parts : 1);
+}
+
+/* Whether at least one part of so many is free, of events and of bytes; never while it is full. */
 static inline bool budget_free(const struct budget *budget, size_t parts)
 {
 	return atomic_load_explicit(&budget->events, memory_order_relaxed) <=
-		       budget->max_events - budget->max_events / parts &&
+		       budget_threshold(budget->max_events, parts) &&
 	       atomic_load_explicit(&budget->bytes, memory_order_relaxed) <=
-		       budget->max_bytes - budget->max_bytes / parts;
+		       budget_threshold(budget->max_bytes, parts);
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "delivery_state.h"
+#include "gather.h"
 #include "partition.h"
 #include "pulse.h"
 
@@ -201,11 +202,16 @@ static void on_news(void *context, const struct kafka_report *report)
 static void *delivery_main(void *context)
 {
 	struct delivery *delivery = context;
+	struct gather gather = {0};
 	if (delivery->transactions != NULL)
 		transactions_run(delivery->transactions);
 	while (!delivery->stop) {
 		pulse_beat(&delivery->pulse);
-		producer_poll(delivery->producer, POLL_MS);
+		gather_note(&gather, (size_t)producer_poll(delivery->producer, POLL_MS));
+		int64_t now = clock_monotonic_ns();
+		int64_t until = gather_until(&gather, now);
+		if (until > now)
+			clock_sleep_until(until);
 		if (delivery->again != NULL && clock_monotonic_ns() >= delivery->again_at)
 			send_again(delivery);
 		if (delivery->blocked && delivery->again == NULL && delivery->again_pending == 0)

@@ -13,10 +13,11 @@
 #include "partition.h"
 #include "pulse.h"
 
-#define POLL_MS           50  /* how long it sleeps where nothing comes */
+#define POLL_MS           100 /* how long it sleeps where nothing comes */
 #define RECORDS_A_ROUND   500 /* how many records it takes before it looks at anything else */
 #define STORE_INTERVAL_NS (20 * NS_PER_MS)
 #define REST_MS           5
+#define STIR_RECORDS      1000 /* after so many librdkafka is to look for more; see consumer_dozes() */
 #define PAUSE_AFTER_NS    NS_PER_S /* how long it is full before it pauses */
 
 /* Events for one worker, gathered during a round so that it is woken once. */
@@ -34,6 +35,7 @@ struct intake {
 	struct partition *partitions;
 	struct positions *positions;
 	struct intake_topic *topics;
+	size_t unstirred; /* records taken since librdkafka was last made to look for more */
 	int64_t stored_at;
 	int64_t full_since;     /* when it was last found full */
 	_Atomic(bool) paused;   /* it was full for long */
@@ -132,6 +134,7 @@ static bool on_received(void *context, const struct record *record, void *source
 		event_free(event);
 		return false;
 	}
+	intake->unstirred++;
 	event->received_at = clock_monotonic_ns();
 	budget_spend(intake->options.budget, event->size);
 	atomic_fetch_add_explicit(
@@ -277,6 +280,15 @@ static void mind_budget(struct intake *intake)
 	}
 }
 
+/* Any question to the brokers makes librdkafka look whether its queue has room again. */
+static void stir(struct intake *intake)
+{
+	if (intake->unstirred < STIR_RECORDS || !consumer_dozes())
+		return;
+	intake->unstirred = 0;
+	positions_ask(intake->positions);
+}
+
 /* Pauses nothing itself: resumes partitions whose uncommitted events fell to half of what is
  * allowed. */
 static void mind_uncommitted(struct intake *intake)
@@ -318,6 +330,7 @@ static void *intake_main(void *context)
 			break;
 		}
 		give_batches(intake);
+		stir(intake);
 		mind_budget(intake);
 		store_all(intake);
 		take_positions(intake, false);

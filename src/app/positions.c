@@ -30,7 +30,8 @@ struct positions {
 	pthread_t thread;
 	bool started;
 	bool stop;
-	pthread_cond_t stopping;
+	bool ask;              /* though nothing is unknown */
+	pthread_cond_t called; /* to stop, or to ask */
 	struct consumer *consumer;
 	int64_t asked_at;
 
@@ -48,7 +49,7 @@ struct positions *positions_new(struct error *err)
 		return NULL;
 	}
 	pthread_mutex_init(&positions->lock, NULL);
-	pthread_cond_init(&positions->stopping, NULL);
+	pthread_cond_init(&positions->called, NULL);
 	positions->oldest.position.oldest = -1;
 	return positions;
 }
@@ -61,7 +62,7 @@ void positions_free(struct positions *positions)
 	if (positions->started)
 		pthread_join(positions->thread, NULL);
 	pthread_mutex_destroy(&positions->lock);
-	pthread_cond_destroy(&positions->stopping);
+	pthread_cond_destroy(&positions->called);
 	free(positions->list);
 	free(positions);
 }
@@ -203,7 +204,8 @@ void positions_take(
 	put(positions, list, count, &oldest, scene->held_up);
 }
 
-/* Whether the bounds of some log are not known, or may have moved unseen. The lock is held. */
+/* Whether to ask: the bounds of some log are not known, or may have moved unseen. The lock is held.
+ */
 static bool brokers_know_more(const struct positions *positions, int64_t now)
 {
 	int64_t age = now - positions->asked_at;
@@ -211,7 +213,8 @@ static bool brokers_know_more(const struct positions *positions, int64_t now)
 	for (size_t i = 0; i < positions->count; i++)
 		unknown = unknown || position_lag(&positions->list[i]) < 0;
 	return positions->count > 0 &&
-	       (unknown ? age >= UNKNOWN_NS : positions->held_up && age >= HELD_UP_NS);
+	       (positions->ask ||
+		       (unknown ? age >= UNKNOWN_NS : positions->held_up && age >= HELD_UP_NS));
 }
 
 /* The partitions of the picture, to be asked for. NULL when out of memory. The lock is held. */
@@ -246,7 +249,7 @@ static void wait_a_moment(struct positions *positions)
 	until.tv_nsec += LOOK_NS;
 	until.tv_sec += until.tv_nsec / NS_PER_S;
 	until.tv_nsec %= NS_PER_S;
-	pthread_cond_timedwait(&positions->stopping, &positions->lock, &until);
+	pthread_cond_timedwait(&positions->called, &positions->lock, &until);
 }
 
 static void *positions_main(void *context)
@@ -260,6 +263,7 @@ static void *positions_main(void *context)
 			continue;
 		}
 		positions->asked_at = now;
+		positions->ask = false;
 		size_t count = positions->count;
 		CLEANUP(free_pointer) struct consumer_bounds *bounds = list_bounds(positions);
 		pthread_mutex_unlock(&positions->lock);
@@ -281,11 +285,19 @@ bool positions_start(struct positions *positions, struct consumer *consumer, str
 	return positions->started || error_system(err, failed, "cannot start a thread");
 }
 
+void positions_ask(struct positions *positions)
+{
+	pthread_mutex_lock(&positions->lock);
+	positions->ask = true;
+	pthread_cond_signal(&positions->called);
+	pthread_mutex_unlock(&positions->lock);
+}
+
 void positions_stop(struct positions *positions)
 {
 	pthread_mutex_lock(&positions->lock);
 	positions->stop = true;
-	pthread_cond_signal(&positions->stopping);
+	pthread_cond_signal(&positions->called);
 	pthread_mutex_unlock(&positions->lock);
 }
 

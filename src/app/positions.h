@@ -52,6 +52,9 @@ struct positions *positions_new(struct error *err);
 /* Starts its thread. The consumer must outlive it. */
 bool positions_start(struct positions *positions, struct consumer *consumer, struct error *err);
 
+/* Has the brokers asked for bounds soon, though nothing is unknown. For any thread. */
+void positions_ask(struct positions *positions);
+
 /* No broker is asked from now on. Returns at once. For any thread. */
 void positions_stop(struct positions *positions);
 

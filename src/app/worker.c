@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "core/request.h"
+#include "gather.h"
 #include "io/http_client.h"
 #include "pulse.h"
 
@@ -45,6 +46,7 @@ struct worker {
 	struct http_client *client;
 	struct result_encoder *encoder;
 	struct event *unsent; /* with an outcome, and not taken by delivery yet */
+	struct gather gather;
 	struct api_durations durations;
 	struct inbox inbox;
 	struct pulse pulse;
@@ -206,19 +208,25 @@ static bool take_inbox(struct worker *worker)
 	return !stop;
 }
 
-/* Offers delivery what it has not taken yet, in order. True where all is taken. */
-static bool offer_unsent(struct worker *worker)
+/* Offers delivery what it has not taken yet, in order. Returns when to do so again. */
+static int64_t offer_unsent(struct worker *worker)
 {
+	int64_t now = clock_monotonic_ns();
+	int64_t until = gather_until(&worker->gather, now);
+	if (worker->unsent == NULL)
+		return TIME_NEVER;
+	if (until > now)
+		return until;
 	while (worker->unsent != NULL) {
 		struct event *event = worker->unsent;
 		DL_DELETE(worker->unsent, event);
 		if (delivery_publish(worker->options.delivery, worker->encoder, event) ==
 			DELIVERY_LATER) {
 			DL_PREPEND(worker->unsent, event);
-			return false;
+			return now + OFFER_AGAIN_NS;
 		}
 	}
-	return true;
+	return TIME_NEVER;
 }
 
 static void send_lookup(struct worker *worker, const struct flow_action *action)
@@ -248,7 +256,7 @@ static int64_t run_flow(struct worker *worker)
 			break;
 		case FLOW_PUBLISH:
 			DL_APPEND(worker->unsent, action.event);
-			offer_unsent(worker);
+			gather_note(&worker->gather, 1);
 			break;
 		case FLOW_WAIT:
 			return action.until;
@@ -287,12 +295,9 @@ static void *worker_main(void *context)
 	while (take_inbox(worker)) {
 		pulse_beat(&worker->pulse);
 		int64_t until = worker->failed ? TIME_NEVER : run_flow(worker);
-		if (!offer_unsent(worker)) {
-			int64_t again = clock_monotonic_ns() + OFFER_AGAIN_NS;
-			until = again < until ? again : until;
-		}
+		int64_t offer = offer_unsent(worker);
 		tell_news(worker);
-		http_client_wait(worker->client, until);
+		http_client_wait(worker->client, offer < until ? offer : until);
 		if (!worker->failed && !flow_frozen(worker->flow))
 			take_replies(worker);
 	}

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <errno.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,6 +21,13 @@ int64_t clock_wall_ms(void)
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
 	return now.tv_sec * 1000 + now.tv_nsec / NS_PER_MS;
+}
+
+void clock_sleep_until(int64_t until)
+{
+	struct timespec time = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL) == EINTR)
+		;
 }
 
 /*

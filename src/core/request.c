@@ -1,5 +1,6 @@
 #include "core/request.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,10 +192,23 @@ static void read_record(struct draft *draft, const struct record *record)
 	draft->phone = read_identity(draft, data, "phoneNumber");
 }
 
-/* Copies to *to and moves it on. */
-static struct bytes pack_text(struct bytes text, char **to)
+/* Whether a text is part of the record's value, and so lives as long as the record. */
+static bool is_part(const struct record *record, struct bytes text)
 {
-	if (text.data == NULL)
+	uintptr_t from = (uintptr_t)record->value.data;
+	uintptr_t at = (uintptr_t)text.data;
+	return text.length > 0 && at >= from && at < from + record->value.length;
+}
+
+static size_t packed_length(const struct record *record, struct bytes text)
+{
+	return is_part(record, text) ? 0 : text.length;
+}
+
+/* Copies to *to and moves it on, unless the record has it anyway. */
+static struct bytes pack_text(const struct record *record, struct bytes text, char **to)
+{
+	if (text.data == NULL || is_part(record, text))
 		return text;
 	struct bytes packed = {*to, text.length};
 	if (text.length > 0)
@@ -203,14 +217,28 @@ static struct bytes pack_text(struct bytes text, char **to)
 	return packed;
 }
 
-/* The same as a JSON string. An id has no control characters, so two have to be escaped. */
+/* An id has no control characters, so two characters have to be escaped. */
+static bool is_escaped(char c)
+{
+	return c == '"' || c == '\\';
+}
+
+static size_t quoted_length(struct bytes text)
+{
+	size_t length = text.length + 2;
+	for (size_t i = 0; i < text.length; i++)
+		length += is_escaped(text.data[i]) ? 1 : 0;
+	return length;
+}
+
+/* The same as a JSON string. */
 static struct bytes pack_quoted(struct bytes text, char **to)
 {
 	char *start = *to;
 	char *at = start;
 	*at++ = '"';
 	for (size_t i = 0; i < text.length; i++) {
-		if (text.data[i] == '"' || text.data[i] == '\\')
+		if (is_escaped(text.data[i]))
 			*at++ = '\\';
 		*at++ = text.data[i];
 	}
@@ -220,21 +248,20 @@ static struct bytes pack_quoted(struct bytes text, char **to)
 }
 
 /* Makes the request; NULL without memory. */
-static struct request *pack(const struct draft *draft)
+static struct request *pack(const struct draft *draft, const struct record *record)
 {
-	size_t size = sizeof(struct request) + draft->number.length + draft->id.length * 3 + 2 +
-		      draft->email.length + draft->phone.length;
+	bool has_id = draft->id.data != NULL;
+	size_t size = sizeof(struct request) + packed_length(record, draft->number) +
+		      packed_length(record, draft->id) + (has_id ? quoted_length(draft->id) : 0) +
+		      packed_length(record, draft->email) + packed_length(record, draft->phone);
 	struct request *request = malloc(size);
 	if (request == NULL)
 		return NULL;
 	char *to = (char *)(request + 1);
-	*request = (struct request){.id_text = pack_text(draft->id, &to)};
-	if (draft->id.data != NULL)
-		request->id = pack_quoted(draft->id, &to);
-	else
-		request->id = pack_text(draft->number, &to);
-	request->email = pack_text(draft->email, &to);
-	request->phone = pack_text(draft->phone, &to);
+	*request = (struct request){.id_text = pack_text(record, draft->id, &to)};
+	request->id = has_id ? pack_quoted(draft->id, &to) : pack_text(record, draft->number, &to);
+	request->email = pack_text(record, draft->email, &to);
+	request->phone = pack_text(record, draft->phone, &to);
 	return request;
 }
 
@@ -255,7 +282,7 @@ enum request_problem request_parse(const struct record *record, struct json_read
 	bool has_identity = draft.email.data != NULL || draft.phone.data != NULL;
 	struct request *request = NULL;
 	if (has_id || has_identity) {
-		request = pack(&draft);
+		request = pack(&draft, record);
 		if (request == NULL) {
 			error_memory(err);
 			return REQUEST_NO_MEMORY;

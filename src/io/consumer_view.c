@@ -11,6 +11,11 @@ int64_t consumer_left_at(const struct consumer *consumer)
 	return consumer->left_at;
 }
 
+bool consumer_dozes(void)
+{
+	return rd_kafka_version() < 0x02020000;
+}
+
 bool consumer_position(
 	struct consumer *consumer, void *source, int64_t *ret_committed, int64_t *ret_end)
 {

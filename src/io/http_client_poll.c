@@ -25,7 +25,6 @@ struct slot {
 				void */
 	uint32_t events;     /* what a socket that is not sticky is registered for */
 	struct loop *loop;   /* whose socket it is, as libcurl last said */
-	in_port_t port;      /* of our end, in network byte order; 0: not sticky */
 	unsigned char want;  /* what libcurl waits for */
 	unsigned char ready; /* what came and was not delivered */
 	bool sticky;         /* opened through us, so that its end is seen: registered once */
@@ -50,8 +49,10 @@ struct http_poll {
 	struct loop *loops;
 	struct slot *slots;
 	int slot_count;
-	int *queue; /* descriptors with something to deliver; as long as `slots` */
-	int *batch; /* the queue of the round before, being delivered */
+	in_port_t *ports; /* of our ends, by descriptor, in network byte order; 0: not sticky. They
+			     are searched for each request, and so stand side by side. */
+	int *queue;       /* descriptors with something to deliver; as long as `slots` */
+	int *batch;       /* the queue of the round before, being delivered */
 	int queued;
 };
 
@@ -89,6 +90,7 @@ void http_poll_free(struct http_poll *poll)
 	if (poll->wake >= 0)
 		close(poll->wake);
 	free(poll->slots);
+	free(poll->ports);
 	free(poll->queue);
 	free(poll->batch);
 	free(poll);
@@ -113,21 +115,29 @@ static struct slot *slot_of(struct http_poll *poll, int fd)
 		count *= 2;
 	if (!grow(&poll->queue, count) || !grow(&poll->batch, count))
 		return NULL;
+	in_port_t *ports = reallocarray(poll->ports, (size_t)count, sizeof(*ports));
+	if (!ports)
+		return NULL;
+	poll->ports = ports;
 	struct slot *slots = reallocarray(poll->slots, (size_t)count, sizeof(*slots));
 	if (!slots)
 		return NULL;
-	for (int i = poll->slot_count; i < count; i++)
+	for (int i = poll->slot_count; i < count; i++) {
 		slots[i] = (struct slot){0};
+		ports[i] = 0;
+	}
 	poll->slots = slots;
 	poll->slot_count = count;
 	return &slots[fd];
 }
 
 /* Forgets what was known of a descriptor but that it had a life before. */
-static void slot_renew(struct slot *slot, bool sticky)
+static void slot_renew(struct http_poll *poll, int fd, bool sticky)
 {
+	struct slot *slot = &poll->slots[fd];
 	*slot = (struct slot){
 		.generation = slot->generation + 1, .queued = slot->queued, .sticky = sticky};
+	poll->ports[fd] = 0;
 }
 
 /* Has a descriptor delivered in this round or the next, where libcurl wants what is ready. */
@@ -164,7 +174,7 @@ static void slot_follow(struct http_poll *poll, int fd)
 		slot_register(poll, fd, events);
 	} else if (!events) {
 		epoll_ctl(poll->epoll, EPOLL_CTL_DEL, fd, NULL);
-		slot_renew(slot, false);
+		slot_renew(poll, fd, false);
 	}
 }
 
@@ -190,7 +200,7 @@ static int on_want(CURL *easy, curl_socket_t fd, int what, void *context, void *
 	if (!slot->sticky) {
 		slot_follow(loop->poll, fd);
 	} else if (!slot->registered && slot->want) {
-		slot->port = local_port_of(fd);
+		loop->poll->ports[fd] = local_port_of(fd);
 		slot_register(loop->poll, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 	}
 	slot_queue(loop->poll, fd);
@@ -222,7 +232,7 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
 		close(fd);
 		return CURL_SOCKET_BAD;
 	}
-	slot_renew(slot, true);
+	slot_renew(poll, fd, true);
 	return fd;
 }
 
@@ -230,7 +240,7 @@ static int on_close(void *context, curl_socket_t fd)
 {
 	struct http_poll *poll = context;
 	if (fd < poll->slot_count)
-		slot_renew(&poll->slots[fd], false);
+		slot_renew(poll, fd, false);
 	return close(fd);
 }
 
@@ -336,8 +346,7 @@ bool http_poll_spoil(struct http_poll *poll, int local_port)
 	in_port_t port = htons((in_port_t)local_port);
 	/* Connections to several addresses may have the same port. */
 	for (int fd = 0; fd < poll->slot_count; fd++) {
-		const struct slot *slot = &poll->slots[fd];
-		if (slot->port != port || !slot->sticky || slot->want ||
+		if (poll->ports[fd] != port || poll->slots[fd].want ||
 			recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
 			continue;
 		silence(fd);

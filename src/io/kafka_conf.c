@@ -191,6 +191,7 @@ static const struct preset common_presets[] = {
 static const struct preset consumer_presets[] = {
 	{"partition.assignment.strategy", "range,roundrobin"},
 	{"isolation.level", "read_committed"},
+	{"queued.min.messages", "2000"},
 	{"queued.max.messages.kbytes", "8192"},
 	{"fetch.max.bytes", "1048576"},
 	{"max.partition.fetch.bytes", "131072"},
@@ -225,28 +226,6 @@ static int max_int(int a, int b)
 	return a > b ? a : b;
 }
 
-static int min_int(int a, int b)
-{
-	return a < b ? a : b;
-}
-
-/*
- * How many records wait in the queue before the next are fetched. From 2.2 on librdkafka looks
- * every fetch.queue.backoff.ms whether they are fewer again. Before, its thread sleeps up to a
- * second once the queue is full, and nothing wakes it: what it holds, and what we hold meanwhile,
- * must last that long, which it does where a request takes 20 ms or more, or all that a worker can
- * do.
- */
-static int queued_messages(const struct settings *settings)
-{
-	if (rd_kafka_version() >= 0x02020000)
-		return 2000;
-	int a_second = min_int(settings->lookup.in_flight * 50, 30000);
-	if (settings->lookup.workers == 1)
-		a_second = min_int(a_second, 20000);
-	return max_int(a_second - settings->lookup.max_buffered_events / 8 * 7, 2000);
-}
-
 static bool set_consumer(rd_kafka_conf_t *conf, const struct settings *settings, struct error *err)
 {
 	int session_ms = settings->kafka.session_timeout_ms;
@@ -258,8 +237,6 @@ static bool set_consumer(rd_kafka_conf_t *conf, const struct settings *settings,
 	int poll_ms =
 		max_int(max_int(60000, session_ms), 2 * settings->kafka.revoke_timeout_ms + 20000);
 	return set_presets(conf, consumer_presets, array_length(consumer_presets), err) &&
-	       set_int(conf, "lookup.in_flight", "queued.min.messages", queued_messages(settings),
-		       err) &&
 	       set_int(conf, "kafka.session_timeout_ms", "heartbeat.interval.ms", heartbeat_ms,
 		       err) &&
 	       set_int(conf, "kafka.revoke_timeout_ms", "max.poll.interval.ms", poll_ms, err) &&
