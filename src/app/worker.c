@@ -249,10 +249,12 @@ static void send_lookup(struct worker *worker, const struct flow_action *action)
 static int64_t run_flow(struct worker *worker)
 {
 	struct flow_action action;
+	int64_t now = clock_monotonic_ns();
 	for (;;) {
-		switch (flow_next(worker->flow, clock_monotonic_ns(), &action)) {
+		switch (flow_next(worker->flow, now, &action)) {
 		case FLOW_SEND:
 			send_lookup(worker, &action);
+			now = clock_monotonic_ns();
 			break;
 		case FLOW_PUBLISH:
 			DL_APPEND(worker->unsent, action.event);
@@ -269,11 +271,12 @@ static void take_replies(struct worker *worker)
 	void *tag;
 	struct reply reply;
 	int64_t duration;
+	int64_t now = clock_monotonic_ns();
+	int64_t wall_ms = clock_wall_ms();
 	while (http_client_take(worker->client, &tag, &reply, &duration)) {
 		struct error err = {0};
 		api_durations_record(&worker->durations, &reply, duration);
-		if (!flow_reply(
-			    worker->flow, tag, &reply, clock_monotonic_ns(), clock_wall_ms(), &err))
+		if (!flow_reply(worker->flow, tag, &reply, now, wall_ms, &err))
 			fail(worker, &err);
 	}
 }

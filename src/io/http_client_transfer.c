@@ -258,6 +258,25 @@ static struct curl_slist *header_list(struct transfer *transfer, struct bytes tr
 	return &transfer->trace;
 }
 
+/* Puts limits in force; most often they are. */
+static bool set_limits(struct transfer *transfer, const struct transfer_limits *limits)
+{
+	CURL *easy = transfer->easy;
+	bool ok = true;
+	if (transfer->limits.connect_timeout_ms == limits->connect_timeout_ms &&
+		transfer->limits.timeout_ms == limits->timeout_ms &&
+		transfer->limits.api_doubted == limits->api_doubted)
+		return true;
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)limits->connect_timeout_ms);
+	SET(CURLOPT_TIMEOUT_MS, (long)limits->timeout_ms);
+	long age_s = limits->api_doubted ? DOUBTED_AGE_S : KNOWN_AGE_S;
+	SET(CURLOPT_DNS_CACHE_TIMEOUT, age_s);
+	SET(CURLOPT_CA_CACHE_TIMEOUT, age_s);
+	if (ok)
+		transfer->limits = *limits;
+	return ok;
+}
+
 bool transfer_prepare(struct transfer *transfer, const struct http_request *request,
 	struct bytes base, struct http_headers *headers, const struct transfer_limits *limits)
 {
@@ -276,11 +295,7 @@ bool transfer_prepare(struct transfer *transfer, const struct http_request *requ
 		buffer_fini(&transfer->url);
 		return false;
 	}
-	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)limits->connect_timeout_ms);
-	SET(CURLOPT_TIMEOUT_MS, (long)limits->timeout_ms);
-	long age_s = limits->api_doubted ? DOUBTED_AGE_S : KNOWN_AGE_S;
-	SET(CURLOPT_DNS_CACHE_TIMEOUT, age_s);
-	SET(CURLOPT_CA_CACHE_TIMEOUT, age_s);
+	ok = set_limits(transfer, limits);
 	transfer->headers = http_headers_hold(headers);
 	SET(CURLOPT_HTTPHEADER, header_list(transfer, request->traceparent));
 	if (!ok) {

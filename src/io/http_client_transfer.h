@@ -31,6 +31,12 @@ struct transfer_setup {
 	void *context;
 };
 
+struct transfer_limits {
+	int connect_timeout_ms;
+	int timeout_ms;
+	bool api_doubted; /* the address found for the API may be wrong by now, or whom we trust */
+};
+
 /* Why our own callbacks ended a transfer. */
 enum transfer_stop { STOP_NONE, STOP_BODY, STOP_HEADERS, STOP_RESEND };
 
@@ -47,6 +53,7 @@ struct transfer {
 	struct curl_slist trace;
 	char trace_line[TRACE_LINE_SIZE];
 	const struct transfer_setup *setup;
+	struct transfer_limits limits; /* in force; all 0: none yet */
 	size_t header_bytes;
 	unsigned sends;
 	enum transfer_stop stop;
@@ -73,12 +80,6 @@ struct transfer *transfer_new(const struct transfer_setup *setup);
 
 /* The transfer must not be with a multi handle. NULL is fine. */
 void transfer_free(struct transfer *transfer);
-
-struct transfer_limits {
-	int connect_timeout_ms;
-	int timeout_ms;
-	bool api_doubted; /* the address found for the API may be wrong by now, or whom we trust */
-};
 
 /* Makes it ready for a request. False when out of memory. */
 bool transfer_prepare(struct transfer *transfer, const struct http_request *request,

@@ -1,4 +1,4 @@
-"""What an event costs, beside bare libcurl on the same stub: a figure, as a ratio within one run, and no verdict."""
+"""What an event costs, beside bare libcurl on the same stub: a figure, as a ratio within one run; and what would slow it."""
 
 import dataclasses
 import json
@@ -43,14 +43,14 @@ def bare_loops(url, requests):
     return best["requests_per_second"], best["cpu_us_per_request"]
 
 
-def service_run(make_scene, url, count):
+def service_run(make_scene, url, count, **settings):
     """Events a second and CPU in microseconds an event of the service, from its first result to its last."""
     scene = make_scene(partitions=8)
     scene.topics.produce(scene.requests_topic, 8, (
         dataclasses.replace(plain(f"customer{n}@example.org", f"+1555{n:07}", f"request-{n}", note="x" * 100), key=b"key-%d" % n)
         for n in range(count)), keep=False)
     service = scene.service(ready=False, prefix=tuple(on_core(0)), settings={
-        "care360.base_url": url, "lookup.in_flight": IN_FLIGHT, "lookup.workers": 1})
+        "care360.base_url": url, "lookup.in_flight": IN_FLIGHT, "lookup.workers": 1, **settings})
     samples = []
 
     def sample():
@@ -79,3 +79,12 @@ def test_the_cost_of_an_event_beside_bare_libcurl(make_scene, tmp_path, size, fi
         rate, cpu = (statistics.median(values) for values in zip(*runs))
         figure(f"{latency_ms} ms, {IN_FLIGHT} in flight, one core: {name}: {rate:,.0f} a second, {cpu:.1f} us of CPU each")
     figure(f"{latency_ms} ms: the service costs {ratio:.2f} times what bare libcurl does")
+
+
+def test_a_backlog_is_fetched_without_pauses_however_little_librdkafka_queues(make_scene, tmp_path, size, figure):
+    count = size(20_000, 200_000)
+    with Stub(tmp_path, 20) as stub:
+        rates = {queued: service_run(make_scene, stub.url, count, **{"kafka.consumer": {"queued_min_messages": queued}})[0]
+                 for queued in (100_000, 200)}
+    figure(f"{rates[100_000]:,.0f} a second with everything queued, {rates[200]:,.0f} with little")
+    assert rates[200] > 0.7 * rates[100_000], "before librdkafka 2.2, a full queue is looked at once a second"
