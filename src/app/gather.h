@@ -4,7 +4,8 @@
  * librdkafka sends a request to the broker for each partition that has a result, and a thread is
  * woken for each report that comes back. Results that come one by one, thousands a second, would
  * cost a good part of a request and of a wake-up each. Where they come so fast they are passed on
- * together, once a window; where they come slowly, each goes at once.
+ * together, once a window; where they come slowly, each goes at once. All threads have the same
+ * windows, so that what they pass on comes together, too.
  */
 #ifndef APP_GATHER_H
 #define APP_GATHER_H
@@ -41,7 +42,7 @@ static inline int64_t gather_until(struct gather *gather, int64_t now)
 	bool idle = now >= gather->window_ends + GATHER_WINDOW_NS;
 	gather->many = !idle && gather->results >= GATHER_FROM;
 	gather->results = 0;
-	gather->window_ends = now + GATHER_WINDOW_NS;
+	gather->window_ends = now - now % GATHER_WINDOW_NS + GATHER_WINDOW_NS;
 	return now;
 }
 
