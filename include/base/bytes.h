@@ -35,6 +35,10 @@ bool bytes_end_with(struct bytes whole, struct bytes part);
 /* Without the spaces and tabs around it. */
 struct bytes bytes_trimmed(struct bytes bytes);
 
+/* Copies to *to, where there is room, and moves it on; returns the copy. What is absent stays
+ * absent, what is empty stays present. */
+struct bytes bytes_pack(struct bytes bytes, char **to);
+
 /*
  * A buffer that grows. Start one as `struct buffer buffer = {0};`, end it with buffer_fini(). What
  * is appended after an allocation failed is dropped, and `failed` stays set: check it once, at the

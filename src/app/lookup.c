@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "api_client.h"
 #include "app/api_key.h"
@@ -171,14 +170,6 @@ static bool ask(struct job *job, struct reply *ret_reply, struct error *err)
 	return true;
 }
 
-static void sleep_ns(int64_t duration_ns)
-{
-	struct timespec rest = {.tv_sec = (time_t)(duration_ns / NS_PER_S),
-		.tv_nsec = (long)(duration_ns % NS_PER_S)};
-	while (nanosleep(&rest, &rest) != 0 && errno == EINTR)
-		;
-}
-
 /* Waits before the next attempt. False where there is none. */
 static bool wait_for_next(struct job *job, unsigned tries, const struct reply *reply,
 	const struct verdict *verdict, struct error *err)
@@ -202,7 +193,7 @@ static bool wait_for_next(struct job *job, unsigned tries, const struct reply *r
 		wait_ns = asked_ns;
 	fprintf(stderr, PROGRAM "attempt %u of %d: %s; again in %lld ms\n", tries,
 		settings->retry.max_attempts, text, (long long)(wait_ns / NS_PER_MS));
-	sleep_ns(wait_ns);
+	clock_sleep_until(clock_monotonic_ns() + wait_ns);
 	return true;
 }
 

@@ -204,8 +204,8 @@ void positions_take(
 	put(positions, list, count, &oldest, scene->held_up);
 }
 
-/* Whether to ask: the bounds of some log are not known, or may have moved unseen. The lock is held.
- */
+/* Whether to ask: somebody wants it, or the bounds of some log are not known, or may have moved
+ * unseen. The lock is held. */
 static bool brokers_know_more(const struct positions *positions, int64_t now)
 {
 	int64_t age = now - positions->asked_at;

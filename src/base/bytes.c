@@ -55,6 +55,17 @@ struct bytes bytes_trimmed(struct bytes bytes)
 	return bytes;
 }
 
+struct bytes bytes_pack(struct bytes bytes, char **to)
+{
+	if (bytes.data == NULL)
+		return bytes;
+	struct bytes packed = {*to, bytes.length};
+	if (bytes.length > 0)
+		memcpy(*to, bytes.data, bytes.length);
+	*to += bytes.length;
+	return packed;
+}
+
 void buffer_fini(struct buffer *buffer)
 {
 	free(buffer->data);

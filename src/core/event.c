@@ -1,7 +1,6 @@
 #include "core/event.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "core/request.h"
@@ -18,18 +17,6 @@ static bool is_kept(struct bytes name, const struct bytes *keep, size_t keep_cou
 		if (bytes_equal_nocase(name, keep[i]))
 			return true;
 	return false;
-}
-
-/* Copies to *to and moves it on. What is absent stays absent, what is empty stays present. */
-static struct bytes copy(struct bytes from, char **to)
-{
-	if (from.data == NULL)
-		return from;
-	struct bytes copied = {*to, from.length};
-	if (from.length > 0)
-		memcpy(*to, from.data, from.length);
-	*to += from.length;
-	return copied;
 }
 
 struct event *event_new(
@@ -63,12 +50,12 @@ struct event *event_new(
 		const struct header *header = &record->headers[i];
 		if (!is_kept(header->name, keep, keep_count))
 			continue;
-		next->name = copy(header->name, &to);
-		next->value = copy(header->value, &to);
+		next->name = bytes_pack(header->name, &to);
+		next->value = bytes_pack(header->value, &to);
 		next++;
 	}
-	mine->key = copy(record->key, &to);
-	mine->value = copy(record->value, &to);
+	mine->key = bytes_pack(record->key, &to);
+	mine->value = bytes_pack(record->value, &to);
 	return &block->event;
 }
 

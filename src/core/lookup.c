@@ -1,18 +1,11 @@
 #include "lookup.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 
 /* After an unclassified reply the API is asked once more, however many attempts there may be. */
 #define UNCLASSIFIED_ATTEMPTS 2
-
-static void copy(char *to, struct bytes from)
-{
-	if (from.length > 0)
-		memcpy(to, from.data, from.length);
-}
 
 struct lookup *lookup_new(const struct request *request, unsigned max_attempts, struct error *err)
 {
@@ -32,8 +25,9 @@ struct lookup *lookup_new(const struct request *request, unsigned max_attempts, 
 	 * zero. */
 	lookup->identity = (struct bytes){identity, identity_size};
 	lookup->email_length = request->email.length;
-	copy(identity, request->email);
-	copy(identity + request->email.length + 1, request->phone);
+	bytes_pack(request->email, &identity);
+	identity++;
+	bytes_pack(request->phone, &identity);
 	return lookup;
 }
 

@@ -2,7 +2,6 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 
@@ -208,13 +207,7 @@ static size_t packed_length(const struct record *record, struct bytes text)
 /* Copies to *to and moves it on, unless the record has it anyway. */
 static struct bytes pack_text(const struct record *record, struct bytes text, char **to)
 {
-	if (text.data == NULL || is_part(record, text))
-		return text;
-	struct bytes packed = {*to, text.length};
-	if (text.length > 0)
-		memcpy(*to, text.data, text.length);
-	*to += text.length;
-	return packed;
+	return is_part(record, text) ? text : bytes_pack(text, to);
 }
 
 /* An id has no control characters, so two characters have to be escaped. */

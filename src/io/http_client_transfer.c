@@ -281,7 +281,6 @@ bool transfer_prepare(struct transfer *transfer, const struct http_request *requ
 	struct bytes base, struct http_headers *headers, const struct transfer_limits *limits)
 {
 	CURL *easy = transfer->easy;
-	bool ok = true;
 	if (transfer->body.failed || transfer->body.capacity > BODY_KEEP)
 		buffer_fini(&transfer->body);
 	clear_reply(transfer);
@@ -295,7 +294,7 @@ bool transfer_prepare(struct transfer *transfer, const struct http_request *requ
 		buffer_fini(&transfer->url);
 		return false;
 	}
-	ok = set_limits(transfer, limits);
+	bool ok = set_limits(transfer, limits);
 	transfer->headers = http_headers_hold(headers);
 	SET(CURLOPT_HTTPHEADER, header_list(transfer, request->traceparent));
 	if (!ok) {

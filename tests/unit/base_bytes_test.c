@@ -57,6 +57,21 @@ static void trims_spaces_and_tabs(void **state)
 	assert_null(bytes_trimmed(absent).data);
 }
 
+static void packs_one_after_the_other(void **state)
+{
+	(void)state;
+	char room[8];
+	char *to = room;
+	struct bytes first = bytes_pack(BYTES("ab"), &to);
+	assert_null(bytes_pack(absent, &to).data);
+	struct bytes empty = bytes_pack(BYTES(""), &to);
+	struct bytes last = bytes_pack(BYTES("cd"), &to);
+	assert_true(bytes_equal(first, BYTES("ab")) && first.data == room);
+	assert_true(empty.data != NULL && empty.length == 0);
+	assert_true(bytes_equal(last, BYTES("cd")) && last.data == room + 2);
+	assert_ptr_equal(to, room + 4);
+}
+
 static void appends_everything_in_order(void **state)
 {
 	(void)state;
@@ -124,6 +139,7 @@ int main(void)
 		cmocka_unit_test(compares_all_bytes_zeros_too),
 		cmocka_unit_test(finds_beginnings_and_ends),
 		cmocka_unit_test(trims_spaces_and_tabs),
+		cmocka_unit_test(packs_one_after_the_other),
 		cmocka_unit_test(appends_everything_in_order),
 		cmocka_unit_test(appends_integers_from_end_to_end),
 		cmocka_unit_test(grows_beyond_any_first_size),

@@ -174,8 +174,7 @@ class Trial:
 
     def judge(self) -> None:
         """Compares results with requests; what it has seen is left out the next time."""
-        self._ask(lambda: self._topics.wait_transactions_over(self.scene.results_topic))
-        results = [r for r in self._ask(self.scene.results) if r.offset >= self._seen.get(r.partition, 0)]
+        results = [r for r in self._ask(self.scene.settled_results) if r.offset >= self._seen.get(r.partition, 0)]
         self._note(self.scene.check(results), results)
         self._seen = self._ask(lambda: self._topics.ends(self.scene.results_topic))
         self.scene.sent = []

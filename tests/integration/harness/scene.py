@@ -62,6 +62,11 @@ class Scene:
     def results(self) -> List[Result]:
         return list(self.topics.read(self.results_topic))
 
+    def settled_results(self) -> List[Result]:
+        """All of them, once no open transaction hides any."""
+        self.topics.wait_transactions_over(self.results_topic)
+        return self.results()
+
     def result_count(self) -> int:
         return self.topics.count(self.results_topic)
 
@@ -91,8 +96,7 @@ class Scene:
     def check(self, results: Optional[List[Result]] = None) -> Report:
         """Compares all results, read anew unless they are given, with all requests."""
         if results is None:
-            self.topics.wait_transactions_over(self.results_topic)
-            results = self.results()
+            results = self.settled_results()
         checker = Checker(self.group, self.settings.get("lookup.result_key", "request") == "request",
                           self.settings.get("lookup.ordering", "key"))
         return checker.check(self.sent, results)
