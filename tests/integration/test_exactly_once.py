@@ -116,13 +116,13 @@ def test_the_broker_restarts(tmp_path, sim, figure):
     with KafkaBroker() as broker, Scene(Topics(broker.bootstrap), sim, tmp_path, partitions=4, **ONCE) as scene:
         service = scene.service()
         scene.put(small(6_000))
+        ends = scene.topics.ends(scene.requests_topic)
         reader = Reader(scene)
         reader.wait(1_000)
         reader.close()
         broker.stop()
         service.wait_not_ready("", 60)
         broker.start()
-        ends = scene.topics.ends(scene.requests_topic)
 
         def committed():
             if not scene.services[-1].running():

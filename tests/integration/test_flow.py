@@ -18,26 +18,34 @@ def test_each_ordering_keeps_the_order_it_promises(make_scene, sim, ordering):
     scene.check().expect_exactly_once()
 
 
+# A request that hangs is slow for as long as the test wants, as soon as its next attempt may succeed.
+HANGING = {"care360.timeout_ms": 2000, "retry.initial_backoff_ms": 10, "retry.max_backoff_ms": 50, "retry.max_attempts": 10}
+
+
 def test_without_ordering_a_slow_request_holds_nobody_up(make_scene, sim):
-    sim.faults("slow:ms=1500:match=slow")
-    scene = make_scene(partitions=1, **{"lookup.ordering": "none"})
+    sim.faults("hang:match=slow")
+    scene = make_scene(partitions=1, **HANGING, **{"lookup.ordering": "none"})
     requests = [plain(email="slow@example.org"), *(plain(email=f"fast{n}@example.org") for n in range(20))]
     for request in requests:
         request.key = b"same"
     scene.put(requests)
     scene.service()
+    scene.wait_results(20)
+    sim.faults()
     scene.wait_worked_off()
     order = [result.ce_id for result in sorted(scene.results(), key=lambda r: r.offset)]
     assert order[-1] == requests[0].ce_id
 
 
 def test_by_key_a_slow_request_holds_up_its_key_alone(make_scene, sim):
-    sim.faults("slow:ms=1000:match=slow")
-    scene = make_scene(partitions=1)
+    sim.faults("hang:match=slow")
+    scene = make_scene(partitions=1, **HANGING)
     slow, behind, other = plain(email="slow@example.org"), plain(email="behind@example.org"), plain(email="other@example.org")
     slow.key, behind.key, other.key = b"a", b"a", b"b"
     scene.put([slow, behind, other])
     scene.service()
+    scene.wait_results(1)
+    sim.faults()
     scene.wait_worked_off()
     order = [result.ce_id for result in sorted(scene.results(), key=lambda r: r.offset)]
     assert order == [other.ce_id, slow.ce_id, behind.ce_id]
@@ -87,10 +95,12 @@ def test_no_more_than_max_buffered_events_are_held(make_scene, sim):
 
 
 def test_no_more_than_max_buffered_bytes_are_held(make_scene, sim):
-    sim.set(latency_ms=20)
+    sim.set(latency_ms=1000)
     scene = make_scene(**{"lookup.max_buffered_bytes": 4 << 20, "lookup.in_flight": 4})
     scene.put(plain(email=f"big{n}@example.org", padding="x" * 500_000) for n in range(100))
     service = scene.service()
+    wait_for(lambda: service.metric("care360_lookup_buffered_bytes") > 1 << 20, "the buffer fills")
+    sim.set(latency_ms=20)
     most = 0.0
 
     def done():
@@ -99,7 +109,7 @@ def test_no_more_than_max_buffered_bytes_are_held(make_scene, sim):
         return scene.result_count() == 100
 
     wait_for(done, "all are answered", 60)
-    assert 1 << 20 < most <= (4 << 20) + (1 << 20)
+    assert most <= (4 << 20) + (1 << 20)
     scene.wait_worked_off()
     scene.check().expect_exactly_once()
 

@@ -1,14 +1,17 @@
 """The line stops rather than fails: nothing is turned into error events, and nothing is lost."""
 
 import json
+import time
 
 import pytest
 
 from harness.requests import plain, small
 from harness.waiting import stays_so, wait_for
 
+PROBE_MS = 200
+# Only the fault that hangs needs the time-out; what stalls the machine for a moment is no failure of the API's.
 QUICK = {"retry.max_attempts": 2, "retry.initial_backoff_ms": 10, "retry.max_backoff_ms": 50,
-         "breaker.probe_interval_ms": 200, "breaker.window_ms": 1000, "care360.timeout_ms": 1000}
+         "breaker.probe_interval_ms": PROBE_MS, "breaker.window_ms": 1000, "care360.timeout_ms": 5000}
 
 
 def stopped(service, cause):
@@ -28,10 +31,12 @@ def test_a_refused_key_stops_the_line_until_the_file_holds_a_good_one(make_scene
     service = scene.service(ready=False, key="not-the-key")
     service.wait_not_ready("credentials")
     wait_for(stopped(service, "credentials"), "the metric says so")
-    wait_for(lambda: service.metric("care360_lookup_in_flight") <= 1, "what was under way when the line stopped has ended")
-    asked = sim.stats()["requests"]
+    service.wait_only_probes()
+    asked, since = sim.stats()["requests"], time.monotonic()
     stays_so(lambda: scene.result_count() == 0, "no result while the key is refused", 1)
-    assert sim.stats()["requests"] - asked <= 8, "none but probes"
+    probes = sim.stats()["requests"] - asked
+    # One is due at any moment, and one may have been on its way at the beginning.
+    assert probes <= (time.monotonic() - since) * 1000 / PROBE_MS + 2, "none but probes"
     assert sum(scene.topics.committed(scene.group, scene.requests_topic).values()) == 0
     service.write_key("test-key-4f1c")
     expect_all_found(scene)
@@ -46,6 +51,7 @@ def test_a_key_refused_in_the_middle_turns_nothing_into_an_error_event(make_scen
     service = scene.service()
     scene.wait_results(500)
     sim.set(api_key="another-key")
+    scene.put(small(100, prefix="later"))  # somebody is refused, even where all the others are answered by now
     service.wait_not_ready("credentials")
     service.write_key("another-key")
     expect_all_found(scene)
@@ -68,8 +74,10 @@ def test_an_api_that_refuses_connections_stops_the_line_and_it_recovers(make_sce
     service = scene.service()
     scene.wait_results(500)
     sim.down()
+    scene.put(small(100, prefix="later"))
     service.wait_not_ready("api_down")
-    before = scene.result_count()
+    before = scene.wait_answers_published(service)
+    assert before < len(scene.sent)
     stays_so(lambda: scene.result_count() == before, "no result while the API is down", 1)
     sim.up()
     expect_all_found(scene)
@@ -87,8 +95,7 @@ def test_an_api_that_fails_every_request_stops_the_line_and_blames_no_event(make
     scene.put(small(300))
     sim.faults(fault)
     service = scene.service(ready=False)
-    line = service.wait_not_ready("api_down", 60)
-    assert LAST_REPLY[fault] in line, "it says what the API replied"
+    assert "api_down" in service.wait_not_ready(LAST_REPLY[fault], 60), "it says what the API replied"
     assert scene.result_count() == 0
     sim.faults()
     expect_all_found(scene)
@@ -100,7 +107,7 @@ def test_a_wrong_endpoint_stops_the_line_at_once(make_scene, sim, status):
     scene.put(small(300))
     sim.faults(f"status_{status}")
     service = scene.service(ready=False)
-    assert f"HTTP {status}" in service.wait_not_ready("endpoint")
+    assert "endpoint" in service.wait_not_ready(f"HTTP {status}")
     stays_so(lambda: scene.result_count() == 0, "no result from a wrong endpoint", 0.5)
     sim.faults()
     expect_all_found(scene)
@@ -120,13 +127,17 @@ def test_nothing_but_refusals_stops_the_line_as_rate_limited(make_scene, sim):
 def test_one_probe_at_a_time_while_the_line_is_stopped(make_scene, sim):
     scene = make_scene(**QUICK)
     scene.put(small(300))
-    sim.faults("status_404")
+    sim.set(latency_ms=20, faults=["status_404"])  # two at once would be seen
     service = scene.service(ready=False)
     service.wait_not_ready("endpoint")
-    wait_for(lambda: service.metric("care360_lookup_in_flight") <= 1, "what was under way when the line stopped has ended")
+    service.wait_only_probes()
     seen = len(sim.requests())
     wait_for(lambda: len(sim.requests()) >= seen + 5, "five probes")
     assert all(line["concurrent"] == 1 for line in sim.requests()[seen + 1:])
+
+
+def warned_of(service, word):
+    return any(word in str(entry) for entry in service.log_lines() if entry["level"] in ("warn", "error"))
 
 
 @pytest.mark.parametrize("missing", ["request", "result"])
@@ -139,9 +150,8 @@ def test_a_missing_topic_is_named_by_readiness_and_nothing_is_lost(make_scene, m
     if missing == "result":
         scene.put(small(200))
     service = scene.service(ready=False)
-    line = service.wait_not_ready(lacking)
-    assert "kafka" in line
-    assert any(lacking in str(entry) for entry in service.log_lines() if entry["level"] in ("warn", "error"))
+    assert "kafka" in service.wait_not_ready(lacking)
+    wait_for(lambda: warned_of(service, lacking), "the log names the topic")
     scene.topics.create(lacking, 4)
     service.wait_ready(60)
     if missing == "request":
@@ -155,7 +165,7 @@ def test_a_result_topic_that_goes_away_stops_the_line_until_it_is_back(make_scen
     scene.topics.delete(scene.results_topic)
     scene.put(small(200))
     assert "kafka" in service.wait_not_ready(scene.results_topic)
-    assert any(scene.results_topic in str(entry) for entry in service.log_lines() if entry["level"] in ("warn", "error"))
+    wait_for(lambda: warned_of(service, scene.results_topic), "the log names the topic")
     scene.topics.create(scene.results_topic, 4)
     expect_all_found(scene)
     service.wait_ready()
@@ -163,7 +173,7 @@ def test_a_result_topic_that_goes_away_stops_the_line_until_it_is_back(make_scen
 
 def test_a_topic_is_never_created_by_the_service(make_scene):
     scene = make_scene(create=False)
-    scene.service(ready=False).wait_not_ready("")
+    scene.service(ready=False).wait_not_ready("does not exist")
     topics = scene.topics.admin.list_topics(timeout=20).topics
     assert scene.requests_topic not in topics and scene.results_topic not in topics
 

@@ -57,7 +57,7 @@ def test_a_rolling_update_loses_and_repeats_nothing(make_scene, sim, figure, nam
             running[number] = start(number)
             wait_for(lambda: shared(running), "the new instance has its share", 60)
             scene.wait_results(scene.result_count() + 500)
-    scene.wait_worked_off(60)
+    scene.wait_worked_off(180)
     report = scene.check()
     figure(str(report))
     report.expect_exactly_once()

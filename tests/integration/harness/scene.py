@@ -88,6 +88,18 @@ class Scene:
 
         wait_for(enough, f"{count} results", timeout, 0.05, detail=lambda: f"{self.result_count()} so far; {self._state()}")
 
+    def wait_answers_published(self, service: Service) -> int:
+        """
+        Waits until no request but a probe is under way while the line is stopped, and each case that the API told
+        `service`, which works alone and for a customer of his own each time, is in the result topic; how many there are.
+        """
+        def told() -> float:
+            return service.metric("http_client_request_duration_seconds_count", http_response_status_code="200")
+
+        service.wait_only_probes()
+        wait_for(lambda: self.result_count() == told(), "every answer of the API is published", detail=self._state)
+        return self.result_count()
+
     def wait_worked_off(self, timeout: float = 120.0) -> float:
         """Waits until every request is answered and committed."""
         service = next((s for s in self.services if s.running()), None)

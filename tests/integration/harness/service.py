@@ -113,13 +113,25 @@ class Service(Process):
 
         return wait_for(line, f"{self.name} is not ready because of {word!r}", timeout, detail=lambda: str(self.get("/readyz")))
 
+    def wait_only_probes(self) -> None:
+        """Waits until what was under way when the line stopped has ended."""
+        wait_for(lambda: self.metric("care360_lookup_in_flight") <= 1, "what was under way has ended")
+
     def metric(self, name: str, **labels: str) -> float:
         """A value of /metrics by its full name and labels; the sum where several fit. 0 where none does."""
         total = 0.0
-        for line in self.get("/metrics")[1].splitlines():
+        for line in self._metrics().splitlines():
             if line.startswith((name + "{", name + " ")) and all(f'{k}="{v}"' in line for k, v in labels.items()):
                 total += float(line.rsplit(" ", 1)[1])
         return total
+
+    def _metrics(self) -> str:
+        def body() -> str:
+            self.expect_running()
+            status, text = self.get("/metrics")
+            return text if status == 200 else ""
+
+        return wait_for(body, f"{self.name} tells its metrics")
 
     def log_lines(self) -> List[Dict[str, Any]]:
         """Its log, which is JSON since no terminal is there. Fails where a line is something else."""

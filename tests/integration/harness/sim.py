@@ -14,6 +14,9 @@ from .waiting import wait_for
 
 _SETTINGS = "/_sim/settings"
 _STATS = "/_sim/stats"
+# Settings that it can have from its first request on, and their options.
+_OPTIONS = {"latency_ms": "--latency", "latency_jitter_ms": "--latency-jitter", "limit": "--limit",
+            "limit_burst": "--limit-burst", "limit_retry_after": "--limit-retry-after"}
 _GREETING = "listening on "
 
 
@@ -53,7 +56,9 @@ class Sim:
         """Starts it, at its port."""
         command: List[object] = [SIMULATOR, "--listen", f"127.0.0.1:{self.port}", "--api-key", self._key]
         for fault in self._settings.get("faults", []):
-            command += ["--fault", fault]  # from the first request on
+            command += ["--fault", fault]
+        for name in _OPTIONS.keys() & self._settings.keys():
+            command += [_OPTIONS[name], self._settings[name]]
         if self.record_path:
             command += ["--record", self.record_path]
         if self.certificate:
