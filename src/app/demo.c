@@ -71,6 +71,7 @@ struct demo {
 
 	int64_t looked_at;
 	bool was_ready;
+	bool stopped; /* the line, after it ran */
 	struct error sentence; /* how the service says it is */
 	struct error failure;
 };
@@ -230,14 +231,18 @@ static void look_at_service(struct demo *demo, int64_t now)
 	if (now < demo->looked_at + LOOK_EVERY)
 		return;
 	demo->looked_at = now;
-	bool ready = demo_scene_ready(&demo->scene, &demo->sentence);
-	if (demo->was_ready && !ready)
+	bool ready = false;
+	if (!demo_scene_ready(&demo->scene, &ready, &demo->sentence))
+		return; /* a busy machine is no news, nor is what it says before it has begun */
+	if (demo->was_ready && !ready) {
+		demo->stopped = true;
 		demo_screen_say(
 			&demo->screen, TONE_STOP, "  the line stops: %s", demo->sentence.text);
-	else if (!demo->was_ready && ready && demo->first_result_at != 0)
+	} else if (ready && demo->stopped) {
+		demo->stopped = false;
 		demo_screen_say(
 			&demo->screen, TONE_GOOD, "  the line runs again: what waited is answered");
-	/* What it says before it has begun is no news. */
+	}
 	demo->was_ready = ready;
 }
 

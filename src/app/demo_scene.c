@@ -17,7 +17,8 @@
 #define SERVICE_ENDS_MS    4000
 #define API_ENDS_MS        1000
 #define START_TIMEOUT_MS   5000
-#define REQUEST_TIMEOUT_MS 500
+#define REQUEST_TIMEOUT_MS 5000
+#define LOOK_TIMEOUT_MS    500 /* it is asked again soon */
 
 /* Nothing but a demo's: it opens nothing. */
 static const char key[] = "demo-key-that-opens-nothing";
@@ -111,7 +112,7 @@ static bool wait_for_api(struct demo_scene *scene, struct error *err)
 		CLEANUP(buffer_fini) struct buffer body = {0};
 		int status = 0;
 		if (loopback_call(scene->api_port, "GET", "/_sim/settings", NULL,
-			    REQUEST_TIMEOUT_MS, &status, &body, NULL))
+			    LOOK_TIMEOUT_MS, &status, &body, NULL))
 			return true;
 		if (!demo_child_runs(&scene->api))
 			break;
@@ -215,16 +216,17 @@ bool demo_scene_set_key_known(const struct demo_scene *scene, bool known, struct
 	return demo_scene_change_api(scene, change, err);
 }
 
-bool demo_scene_ready(const struct demo_scene *scene, struct error *ret_sentence)
+bool demo_scene_ready(const struct demo_scene *scene, bool *ret_ready, struct error *ret_sentence)
 {
 	CLEANUP(buffer_fini) struct buffer body = {0};
 	int status = 0;
-	if (!loopback_call(scene->service_port, "GET", "/readyz", NULL, REQUEST_TIMEOUT_MS, &status,
+	if (!loopback_call(scene->service_port, "GET", "/readyz", NULL, LOOK_TIMEOUT_MS, &status,
 		    &body, ret_sentence))
 		return false;
 	const char *text = buffer_text(&body);
 	if (strncmp(text, "stopped: ", 9) == 0)
 		text += 9;
 	error_set(ret_sentence, "%.*s", (int)strcspn(text, "\r\n"), text);
-	return status == 200;
+	*ret_ready = status == 200;
+	return true;
 }

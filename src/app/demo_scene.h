@@ -43,7 +43,10 @@ bool demo_scene_change_api(const struct demo_scene *scene, const char *change, s
 /* Takes the service's key away from the API's list, or puts it back. */
 bool demo_scene_set_key_known(const struct demo_scene *scene, bool known, struct error *err);
 
-/* Asks the service whether it is ready, and writes the sentence it gives; false while it is not. */
-bool demo_scene_ready(const struct demo_scene *scene, struct error *ret_sentence);
+/*
+ * Asks the service whether it is ready, and for the sentence that it says of it. False, with the
+ * reason in its place and ret_ready as it was, while nobody answers.
+ */
+bool demo_scene_ready(const struct demo_scene *scene, bool *ret_ready, struct error *ret_sentence);
 
 #endif

@@ -87,11 +87,11 @@ void notify_free(struct notify *notify)
 	free(notify);
 }
 
-/* Tells it; a manager that does not listen misses something, and that is all. */
-static void tell(const struct notify *notify, const char *format, ...)
+/* Tells it. False where the manager does not listen: it misses something, and that is all. */
+static bool tell(const struct notify *notify, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-static void tell(const struct notify *notify, const char *format, ...)
+static bool tell(const struct notify *notify, const char *format, ...)
 {
 	char text[ERROR_TEXT_SIZE + 32];
 	va_list args;
@@ -99,11 +99,13 @@ static void tell(const struct notify *notify, const char *format, ...)
 	int length = vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	if (length <= 0 || (size_t)length >= sizeof(text))
-		return;
-	while (sendto(notify->descriptor, text, (size_t)length, MSG_NOSIGNAL,
-		       (const struct sockaddr *)&notify->address, notify->address_length) < 0 &&
-		errno == EINTR)
-		;
+		return false;
+	ssize_t sent = 0;
+	do {
+		sent = sendto(notify->descriptor, text, (size_t)length, MSG_NOSIGNAL,
+			(const struct sockaddr *)&notify->address, notify->address_length);
+	} while (sent < 0 && errno == EINTR);
+	return sent >= 0;
 }
 
 void notify_ready(const struct notify *notify)
@@ -146,6 +148,6 @@ void notify_status(struct notify *notify, const char *sentence, int64_t now)
 	if (strcmp(notify->status.text, status.text) == 0)
 		return;
 	notify->status_at = now;
-	notify->status = status;
-	tell(notify, "STATUS=%s", status.text);
+	if (tell(notify, "STATUS=%s", status.text))
+		notify->status = status;
 }

@@ -298,8 +298,8 @@ static void *worker_main(void *context)
 	while (take_inbox(worker)) {
 		pulse_beat(&worker->pulse);
 		int64_t until = worker->failed ? TIME_NEVER : run_flow(worker);
+		tell_news(worker); /* whoever sees a result finds it counted */
 		int64_t offer = offer_unsent(worker);
-		tell_news(worker);
 		http_client_wait(worker->client, offer < until ? offer : until);
 		if (!worker->failed && !flow_frozen(worker->flow))
 			take_replies(worker);

@@ -4,6 +4,7 @@ One instance serves them all: each case is switched on for identities that begin
 while healthy requests go by as witnesses, so that failures count against their event.
 """
 
+import contextlib
 import json
 
 import pytest
@@ -15,7 +16,7 @@ from harness.waiting import stays_so
 
 MAX_ATTEMPTS = 3
 SETTINGS = {"retry.max_attempts": MAX_ATTEMPTS, "retry.initial_backoff_ms": 50, "retry.max_backoff_ms": 100,
-            "breaker.probe_interval_ms": 200, "care360.timeout_ms": 700}
+            "breaker.probe_interval_ms": 1_000, "care360.timeout_ms": 10_000}
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,17 @@ def scene(topics, tmp_path_factory):
         scene.service()
         with scene.witnesses():
             yield scene
+
+
+@contextlib.contextmanager
+def impatient(scene):
+    """With a short time-out; with the long one, a simulator that is late for a moment does not pass for one that fails."""
+    service = scene.services[0]
+    service.configure(**{"care360.timeout_ms": 700})
+    service.reload()
+    yield
+    service.configure(**{"care360.timeout_ms": SETTINGS["care360.timeout_ms"]})
+    service.reload()
 
 
 def outcome(scene, fault, word):
@@ -82,7 +94,8 @@ FAILURES = ["status_408", "status_425", "status_500", "status_500:body=html", "s
 
 @pytest.mark.parametrize("fault", FAILURES)
 def test_a_failure_is_retried_and_then_the_api_is_unavailable(scene, fault):
-    value, asked = outcome(scene, fault, "fail-" + fault.replace("_", "-").replace(":", "-").replace("=", "-"))
+    with impatient(scene) if fault.startswith("hang") else contextlib.nullcontext():
+        value, asked = outcome(scene, fault, "fail-" + fault.replace("_", "-").replace(":", "-").replace("=", "-"))
     assert (value["outcome"], value["error"]["reason"], value["error"]["retryable"]) == ("error", "api_unavailable", True)
     assert value["attempts"] == MAX_ATTEMPTS and asked >= MAX_ATTEMPTS
 

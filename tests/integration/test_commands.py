@@ -119,15 +119,14 @@ def test_sigterm_and_sigint_drain_and_exit_0(make_scene):
 
 def test_a_second_sigterm_ends_at_once_with_1(make_scene, sim):
     sim.faults("hang")
-    scene = make_scene(**{"care360.timeout_ms": 60_000})
+    scene = make_scene(**{"care360.timeout_ms": 120_000, "shutdown.timeout_ms": 120_000})
     scene.put(small(10))
     service = scene.service()
     wait_for(lambda: sim.stats()["requests"] > 0, "a request hangs")
     service.signal(signal.SIGTERM)
-    wait_for(lambda: any("drain" in line["message"].lower() or "stop" in line["message"].lower() for line in service.log_lines()),
-             "the log says that it drains")
+    wait_for(lambda: any(line["message"].startswith("stopping: ") for line in service.log_lines()), "the log says that it drains")
     service.signal(signal.SIGTERM)
-    assert service.wait(5) == 1
+    assert service.wait(30) == 1
 
 
 def test_the_drain_ends_at_its_deadline_with_1(make_scene, sim):
@@ -136,7 +135,7 @@ def test_the_drain_ends_at_its_deadline_with_1(make_scene, sim):
     scene.put(small(10))
     service = scene.service()
     wait_for(lambda: sim.stats()["requests"] > 0, "a request hangs")
-    assert service.terminate(10) == 1
+    assert service.terminate(20) == 1
     sim.faults()
     scene.service()
     scene.wait_worked_off()
@@ -158,13 +157,13 @@ def test_run_writes_nothing_to_standard_output_and_one_json_object_a_line_to_sta
 def test_health_asks_the_running_service(make_scene, sim):
     scene = make_scene()
     service = scene.service()
-    assert run("health", "-c", service.config).returncode == 0
+    wait_for(lambda: run("health", "-c", service.config).returncode == 0, "it says that it is alive")
     ready = run("health", "--ready", "-c", service.config)
     assert (ready.returncode, ready.stdout, ready.stderr) == (0, "ready\n", "")
     sim.set(api_key="another-key")
     scene.put(small(1))
     service.wait_not_ready("credentials")
-    assert run("health", "-c", service.config).returncode == 0
+    wait_for(lambda: run("health", "-c", service.config).returncode == 0, "it says that it is alive")
     ready = run("health", "--ready", "-c", service.config)
     assert ready.returncode == 1 and "credentials" in ready.stdout
     service.terminate()

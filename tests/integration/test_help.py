@@ -130,7 +130,7 @@ class Terminal:
 
 def test_a_person_at_bash_types_a_tab(tmp_path):
     shell = Terminal("bash", "--norc", "--noprofile", "-i", directory=tmp_path)
-    shell.type(f"PS1='ready> '; source {DOC}/care360-lookup.bash\n")
+    shell.type(f"PS1='ready''> '; source {DOC}/care360-lookup.bash\n")
     shell.wait("ready> ")
     shell.type("care360-lookup rep\t--ag\t--reason api\t")
     shell.wait("lay --again --reason api_unavailable ")

@@ -138,12 +138,13 @@ def test_throughput_does_not_depend_on_who_reads_the_log(make_scene, tmp_path, s
     count = size(5_000, 200_000)
     ways = {"a file": a_file, "a pipe that nobody reads": nobody, "a full disk": full_disk}
     with Sim(tmp_path / "quiet") as sim:
-        rates = {name: [] for name in ways}
-        for _ in range(3 if full_size() else 2):
+        best = dict.fromkeys(ways, 0.0)
+        least = 0.9 if full_size() else 0.4  # smaller runs on shared cores say little: they only see what stands still
+        for number in range(5):  # the best of some rounds in turns: whatever else the machine does passes by
             for name, stderr in ways.items():
-                rates[name].append(rate(make_scene, sim, count, stderr))
-    best = {name: max(each) for name, each in rates.items()}
+                best[name] = max(best[name], rate(make_scene, sim, count, stderr))
+            if number > 0 and min(best.values()) >= least * best["a file"]:
+                break
     for name in ways:
         figure(f"log to {name}: {best[name]:,.0f} a second, {best[name] / best['a file']:.2f} of the first")
-    # Smaller runs on shared cores say little: there, this only sees what stands still.
-    assert min(best.values()) >= (0.9 if full_size() else 0.4) * best["a file"]
+    assert min(best.values()) >= least * best["a file"]

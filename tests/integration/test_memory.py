@@ -34,8 +34,9 @@ def test_memory_stays_flat_while_a_backlog_is_worked_off(make_scene, size, figur
     finally:
         over.set()
         thread.join()
-    warm = [memory for done, memory in samples if done <= WARM_UP * count]
-    later = [memory for done, memory in samples if done > WARM_UP * count]
+    samples.append((scene.result_count(), service.resident_bytes()))
+    end = 1 + next(number for number, (done, _) in enumerate(samples[:-1]) if done > WARM_UP * count)
+    warm, later = ([memory for _, memory in part] for part in (samples[:end], samples[end:]))
     figure(f"{count / seconds:,.0f} a second; at most {max(warm) >> 20} MiB up to {WARM_UP:.0%}, "
            f"{max(later) >> 20} MiB after, {later[-1] >> 20} MiB at the end")
     assert scene.result_count() == count

@@ -84,7 +84,8 @@ def test_the_usual_ones_of_the_process_are_plausible(make_scene):
     metrics = scrape(service)
     assert abs(metrics.get("process_start_time_seconds") - time.time()) < 60
     wait_for(lambda: 0 < scrape(service).get("process_cpu_seconds_total") < 60, "it has spent some time")
-    assert metrics.get("process_resident_memory_bytes") == pytest.approx(service.resident_bytes(), rel=0.3)
+    wait_for(lambda: scrape(service).get("process_resident_memory_bytes") == pytest.approx(service.resident_bytes(), rel=0.3),
+             "the same memory as the kernel says")
     assert metrics.get("process_virtual_memory_bytes") > metrics.get("process_resident_memory_bytes")
     assert 10 < metrics.get("process_open_fds") < metrics.get("process_max_fds")
     assert 5 < metrics.get("process_threads") < 100
@@ -108,10 +109,12 @@ ENDINGS = {  # what the simulator does to the first requests of that name, and t
 
 
 def test_retries_and_durations_tell_how_requests_ended(make_scene, sim):
-    scene = make_scene(**{**QUICK, "retry.max_attempts": 5})
+    scene = make_scene(**{**QUICK, "retry.max_attempts": 5, "breaker.probe_interval_ms": 1000})
     sim.faults(*ENDINGS)
     service = scene.service()
-    scene.put(plain(email=f"{word}@example.org") for word in ("five", "odd5", "many", "hang", "shut", "junk", "broken"))
+    scene.put([plain(email="shut@example.org")])  # the first on its connection: libcurl sends others again without a word
+    wait_for(lambda: sim.stats()["requests"] > 0, "it is asked for")
+    scene.put(plain(email=f"{word}@example.org") for word in ("five", "odd5", "many", "hang", "junk", "broken"))
     scene.put(small(20))
     scene.wait_worked_off()
     metrics = scrape(service)
@@ -121,14 +124,14 @@ def test_retries_and_durations_tell_how_requests_ended(make_scene, sim):
     labels = {"http_request_method": "GET", "server_address": "127.0.0.1", "server_port": str(sim.port)}
     assert metrics.get("http_client_request_duration_seconds_count", **labels) >= 27 + 6
     assert metrics.get("http_client_request_duration_seconds_bucket", error_type="timeout", le="0.75") == 0
-    assert metrics.get("http_client_request_duration_seconds_bucket", error_type="timeout", le="2.5") >= 1
+    assert metrics.get("http_client_request_duration_seconds_bucket", error_type="timeout", le="7.5") >= 1
     assert metrics.ours("event_duration_seconds_count") == 27
     assert metrics.ours("event_duration_seconds_bucket", le="0.5") < metrics.ours("event_duration_seconds_bucket", le="3600") == 27
     assert metrics.histogram_problems() == []
 
 
 def test_results_are_counted_by_outcome_and_what_was_odd_about_them_too(make_scene, sim):
-    scene = make_scene(partitions=1, **{**QUICK, "lookup.workers": 1})
+    scene = make_scene(partitions=1, **{**QUICK, "lookup.workers": 1, "care360.timeout_ms": 10_000})
     sim.faults("email_missing:match=+1777", "unknown_text:match=odd", "json_broken:match=broken", "status_500:match=five")
     twins = [plain(email="twin@example.org") for _ in range(20)]
     named = plain(email="key@example.org", request_id="key@example.org")
@@ -150,7 +153,7 @@ def test_results_are_counted_by_outcome_and_what_was_odd_about_them_too(make_sce
     assert metrics.ours("unclassified_replies_total") >= 2
     assert metrics.ours("identity_in_metadata_total", where="key") == 1
     assert metrics.ours("identity_in_metadata_total", where="request_id") == 1
-    assert metrics.ours("headers_dropped_total") == 1
+    wait_metric(service, "headers_dropped_total", 1)  # counted once it is sent, which may be after it is acknowledged
 
 
 def test_a_result_that_its_topic_refuses_is_a_delivery_failure(make_scene):
@@ -181,7 +184,7 @@ def test_gauges_tell_what_is_held_and_the_limits_in_force(make_scene, sim):
     assert metrics.ours("buffered_bytes") > 50 * 100
     assert metrics.ours("committed_offset", topic=scene.requests_topic, partition="0") == 0
     sim.faults()
-    sim.process.signal(9)  # what hangs fails now, and is tried again
+    sim.process.kill()  # what hangs fails now, and is tried again
     sim.up()
     scene.wait_worked_off()
     wait_metric(service, "committed_offset", 50, partition="0")
@@ -192,7 +195,7 @@ def test_gauges_tell_what_is_held_and_the_limits_in_force(make_scene, sim):
 
 def test_refusals_lower_the_limit_and_show_look_ups_that_are_tried_again(make_scene, sim):
     scene = make_scene(**{"lookup.in_flight": 64, "retry.initial_backoff_ms": 500, "retry.max_backoff_ms": 1000})
-    sim.faults("status_429=50")
+    sim.faults("status_429")
     scene.put(small(200))
     service = scene.service()
     wait_for(lambda: scrape(service).ours("in_flight_limit") < 64, "fewer at once")

@@ -46,7 +46,7 @@ def manager(request, tmp_path):
 
 def test_a_life_with_a_reload_as_the_manager_sees_it(make_scene, manager):
     scene = make_scene()
-    service = scene.service(NOTIFY_SOCKET=manager.variable, WATCHDOG_USEC="1000000")
+    service = scene.service(ready=False, NOTIFY_SOCKET=manager.variable, WATCHDOG_USEC="1000000")
     ready = manager.wait("READY")
     wait_for(lambda: {"STATUS": "ready"} in manager.told(), "the status is told", detail=manager.told)
     manager.wait("WATCHDOG", manager.wait("WATCHDOG"))

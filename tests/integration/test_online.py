@@ -42,7 +42,7 @@ def settings_of(scene, **changes):
 def test_all_is_named_where_all_is_fine_and_nobody_notices(make_scene, online, sim):
     scene = make_scene(partitions=3, **{"kafka.error_topic": fresh("errors")})
     scene.topics.create(scene.settings["kafka.error_topic"], 1)
-    service = scene.service()
+    service = scene.service().wait_said("Kafka can be used", *["partition assigned"] * 3)
     before = len(service.log_lines())
     done = online(settings_of(scene))
     assert done.returncode == 0, done.stdout

@@ -30,7 +30,9 @@ def running(make_scene):
     """A service that runs on a scene of its own: running(**settings)."""
     def make(**settings):
         scene = make_scene(**settings)
-        return scene, scene.service()
+        service = scene.service()
+        # What it says of its start, a moment after it is ready, is not to be taken for news of a reload.
+        return scene, service.wait_said("API key read", "Kafka can be used", *["partition assigned"] * scene.partitions)
 
     return make
 
@@ -68,6 +70,7 @@ def test_the_log_level_changes(running):
     service.reload()
     scene.put([plain(email="a@example.org")])
     wait_for(lambda: any(line["level"] == "debug" for line in service.log_lines()), "debug lines come")
+    scene.wait_worked_off()  # nothing is left that a line could be written of
     service.configure(**{"log.level": "error"})
     assert changed(service.reload())["log.level"][:2] == ('"debug"', '"error"')
     assert service.terminate() == 0

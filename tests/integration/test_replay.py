@@ -1,6 +1,7 @@
 """`replay`: publishes again the requests behind error events, each once, and touches no other."""
 
 import collections
+import contextlib
 import dataclasses
 import json
 import os
@@ -302,10 +303,18 @@ def test_a_terminal_gets_a_bar_and_a_file_plain_lines(outage):
     outage.scene.sim.faults()
     plain_text = outage.replay("--dry-run").stderr
     assert "\033" not in plain_text and "records with error events read" in plain_text
-    main, terminal = pty.openpty()
-    subprocess.run([str(SERVICE), "replay", "-c", str(outage.scene.services[0].config)], stdout=subprocess.DEVNULL, stderr=terminal,
-                   timeout=60, env=clean_environment(TERM="xterm"))
-    os.close(terminal)
-    shown = os.read(main, 65536).decode()
-    os.close(main)
-    assert "\r\033[K[" in shown and "#" in shown
+
+    def on_terminal() -> bytes:
+        main, terminal = pty.openpty()
+        subprocess.run([str(SERVICE), "replay", "--dry-run", "-c", str(outage.scene.services[0].config)], stdout=subprocess.DEVNULL,
+                       stderr=terminal, timeout=60, env=clean_environment(TERM="xterm"))
+        os.close(terminal)
+        shown = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while True:
+                shown += os.read(main, 65536)
+        os.close(main)
+        return shown
+
+    assert b"\r\033[K[" in on_terminal()
+    wait_for(lambda: b"#" in on_terminal(), "the bar has grown when it is drawn; where the first records are late, it may not")

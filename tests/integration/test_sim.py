@@ -361,7 +361,7 @@ def test_latency_delays_all_requests_at_once(sim):
     for peer in peers:
         assert peer.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
         peer.close()
-    assert 0.3 <= time.monotonic() - start < 5
+    assert 0.3 <= time.monotonic() - start < 50 * 0.3, "one after the other they take longer"
 
 
 def test_a_client_that_leaves_before_the_reply_does_no_harm(sim):
@@ -386,10 +386,12 @@ def test_jitter_spreads_the_replies():
 
 def test_beyond_the_limit_there_are_refusals(sim):
     sim.set(limit=1, limit_burst=3, limit_retry_after="7")
-    replies = [sim.get() for _ in range(8)]
+    start = time.monotonic()
+    replies = [sim.get() for _ in range(30)]
+    took = time.monotonic() - start
     assert [reply.status for reply in replies[:3]] == [200] * 3
     refused = [reply for reply in replies if reply.status == 429]
-    assert len(refused) >= 4
+    assert len(refused) >= 30 - 3 - took, "one a second comes back"
     assert refused[0].headers["Retry-After"] == "7"
     assert sim.control("GET", "stats")["replies"]["limited"] == len(refused)
     sim.set(limit_retry_after=None)
@@ -400,9 +402,13 @@ def test_the_limit_fills_again(sim):
     sim.set(limit=50, limit_burst=1)
     start = time.monotonic()
     answered = 0
-    while time.monotonic() - start < 1:
+    while answered < 25:
         answered += sim.get().status == 200
-    assert 25 <= answered <= 60
+        assert time.monotonic() - start < 3 * TIMEOUT
+    assert time.monotonic() - start >= 24 / 50, "no faster than it may"
+    for _ in range(10):
+        time.sleep(1 / 50)
+        assert sim.get().status == 200, "and no slower"
 
 
 def test_connections_are_kept(sim):
@@ -648,14 +654,15 @@ def test_garbage(sim):
 
 def test_a_body_that_drips(sim):
     sim.set(faults=["drip:ms=3"])
-    start = time.monotonic()
-    with sim.send() as peer:
-        head, body = split(peer.recv(4096))
-        parts = [part for part in iter(lambda: peer.recv(4096), b"")]
-    took = time.monotonic() - start
-    assert json.loads(body + b"".join(parts)) == found(EMAIL)
-    assert len(parts) > 20
-    assert took >= 0.003 * (len(found(EMAIL)["case"]["id"]))
+    deadline, parts = time.monotonic() + 3 * TIMEOUT, []
+    while len(parts) <= 20:  # who reads late finds in one piece what came meanwhile
+        assert time.monotonic() < deadline, f"it came in {len(parts)} pieces"
+        start = time.monotonic()
+        with sim.send() as peer:
+            _, body = split(peer.recv(4096))
+            parts = list(iter(lambda: peer.recv(4096), b""))
+        assert json.loads(body + b"".join(parts)) == found(EMAIL)
+        assert time.monotonic() - start >= 0.003 * len(found(EMAIL)["case"]["id"])
 
 
 def test_a_slow_reply(sim):

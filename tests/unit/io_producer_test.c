@@ -373,7 +373,7 @@ static void freeing_drops_what_is_queued(void **state)
 	producer_free(test->producer);
 	test->producer = NULL;
 	assert_int_equal(test->reports, 0);
-	assert_in_range(clock_monotonic_ns() - before, 0, 5 * NS_PER_S);
+	assert_in_range(clock_monotonic_ns() - before, 0, DEADLINE); /* it waits for no broker */
 }
 
 static void a_wrong_property_is_named_as_the_user_wrote_it(void **state)

@@ -178,7 +178,7 @@ static void idle_connections_make_room_for_whoever_asks(void **state)
 		int status = 0;
 		struct error err = {0};
 		/* Sooner than the silent ones would end by themselves. */
-		if (!status_ask(address, "/page", 5000, &status, &body, &err))
+		if (!status_ask(address, "/page", 9000, &status, &body, &err))
 			fail_msg("%s", err.text);
 		assert_int_equal(status, 200);
 	}

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import signal
+import time
 from typing import Callable, Dict, Tuple
 
 from harness.waiting import wait_for
@@ -58,17 +59,20 @@ def _stop(trial: Trial) -> None:
     in_flight, a_second = 8, 8 * 1000 // LATENCY_MS
     trial.scene.settings["kafka.session_timeout_ms"] = _SESSION_MS
     trial.scene.settings["lookup.in_flight"] = in_flight
-    trial.put()
+    trial.put(0.8)
     sleeper = trial.start(0)
     trial.wait_share(0.1, 0.4)
     sleeper.signal(signal.SIGSTOP)
     trial.dead()
+    trial.put(0.2)  # there is something left to be committed, however late that was
     trial.healed()
     trial.start(1)
     trial.wait_committed_more()
-    # It wakes up with replies in its sockets and goes on, for half a second at most, until it learns what it lost.
-    trial.allowance += in_flight + a_second // 2
+    # It wakes up with replies in its sockets and goes on until it learns what it lost, which is told in its log.
+    woken = time.monotonic()
     sleeper.signal(signal.SIGCONT)
+    wait_for(lambda: "partitions lost" in sleeper.stderr or "partitions revoked" in sleeper.stderr, "it learns what it lost", 60)
+    trial.allowance += in_flight + int(a_second * max(0.5, time.monotonic() - woken))
 
 
 @case("storm", "6 instances join and leave at random", weight=10)
@@ -82,7 +86,7 @@ def _storm(trial: Trial) -> None:
         trial.pause(0.1, 0.8)
         if len(running) == most or (len(running) > 1 and trial.chance.random() < 0.5):
             leaving.append(running.pop(trial.chance.randrange(len(running))))
-            leaving[-1].signal(signal.SIGTERM)
+            leaving[-1].wait_begun().signal(signal.SIGTERM)
         else:
             running.append(trial.start(most + step, named=False))
     for service in leaving:
@@ -261,10 +265,10 @@ def _request_topic(trial: Trial) -> None:
 def _add_point(name: str, what: str, moment: str, function: str, most: int, deliveries: Tuple[str, ...] = BOTH) -> None:
     @case(name, f"kill -9 {what}", deliveries=deliveries)
     def _at_point(trial: Trial) -> None:
-        time = trial.chance.randrange(1, most)
+        call = trial.chance.randrange(1, most)
         trial.put()
-        service = trial.start(LD_PRELOAD=str(SHIM), CHAOS_DIE=f"{moment} {function} {time}")
-        status = service.wait(60)
+        service = trial.start(LD_PRELOAD=str(SHIM), CHAOS_DIE=f"{moment} {function} {call}")
+        status = trial.wait_ended(service)
         assert status == -signal.SIGKILL, f"it ended with {status}: {service.stderr[-1500:]}"
         trial.dead()
         trial.start()
@@ -287,6 +291,7 @@ _add_point("transaction-over", "once a transaction is committed", "after", "rd_k
 
 @case("commits-early", "a service that commits too early", deliveries=(AT_LEAST_ONCE,), catches="lost")
 def _commits_early(trial: Trial) -> None:
+    trial.scene.settings["lookup.in_flight"] = 2  # so that there is something to lose, however late it is killed
     trial.put()
     service = trial.start(LD_PRELOAD=str(SHIM), CHAOS_SPOIL="commits_early")
     trial.wait_share(0.1, 0.4)

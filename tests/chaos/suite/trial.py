@@ -136,6 +136,19 @@ class Trial:
         """For as long as a fault lasts."""
         time.sleep(self.chance.uniform(low, high))
 
+    def wait_ended(self, service: Service) -> int:
+        """
+        Waits until a service has died of what it does; its exit status. Where it has done all there is before that,
+        since it did much at once, it gets more to do.
+        """
+        def ended() -> bool:
+            if service.running() and self.committed() == self._ask(lambda: self._topics.ends(self.scene.requests_topic)):
+                self.put(0.1)
+            return not service.running()
+
+        self._wait(ended, f"{service.name} has died")
+        return service.wait()
+
     def once_for_all(self, do: Callable[[], None]) -> None:
         """Something that is done once, when all that are played together have come so far."""
         if self._barrier.wait(_PATIENCE) == 0:
@@ -168,7 +181,7 @@ class Trial:
         self.settle()
         for service in self.scene.services:
             if service.running():
-                status = service.terminate()
+                status = service.wait_begun().terminate()
                 assert status == 0, f"{service.name} ended with {status}: {service.stderr[-1500:]}"
         self._finished = True
 

@@ -43,7 +43,8 @@ class Browser:
         return self.driver.find_element(By.CSS_SELECTOR, selector).text
 
     def texts(self, selector: str) -> List[str]:
-        return [element.text for element in self.driver.find_elements(By.CSS_SELECTOR, selector)]
+        """The same of each there, all at once: a page may make its rows anew at any time."""
+        return self.ask("[...document.querySelectorAll(arguments[0])].map((element) => element.innerText)", selector)
 
     def ask(self, script: str, *arguments: object):
         """The value of a JavaScript expression."""

@@ -1,12 +1,13 @@
 """care360-lookup under test: a process with a configuration file of its own."""
 
+import collections
 import json
 import os
 import pathlib
 import signal
 import urllib.error
 import urllib.request
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Counter, Dict, List, Optional, Sequence, Tuple
 
 from .paths import SERVICE
 from .process import Process, free_port
@@ -89,7 +90,7 @@ class Service(Process):
     def get(self, path: str) -> Tuple[int, str]:
         """Status and body of its own HTTP server; 0 where it does not answer."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=20) as reply:
                 return reply.status, reply.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
@@ -124,6 +125,20 @@ class Service(Process):
             if line.startswith((name + "{", name + " ")) and all(f'{k}="{v}"' in line for k, v in labels.items()):
                 total += float(line.rsplit(" ", 1)[1])
         return total
+
+    def wait_begun(self) -> "Service":
+        """Waits until signals are its own to take: it blocks them before it writes its first line."""
+        wait_for(lambda: self.stderr or not self.running(), f"{self.name} has begun")
+        return self
+
+    def wait_said(self, *messages: str) -> "Service":
+        """Waits until its log has a line for each of these: they come a moment after what they tell of."""
+        def missing() -> Counter[str]:
+            self.expect_running()
+            return collections.Counter(messages) - collections.Counter(line["message"] for line in self.log_lines())
+
+        wait_for(lambda: not missing(), f"{self.name} says so", detail=lambda: f"{missing()} {self.stderr[-1500:]}")
+        return self
 
     def _metrics(self) -> str:
         def body() -> str:
