@@ -71,7 +71,7 @@ struct demo {
 
 	int64_t looked_at;
 	bool was_ready;
-	bool stopped; /* the line, after it ran */
+	bool stopped;          /* the line, after it ran */
 	struct error sentence; /* how the service says it is */
 	struct error failure;
 };

@@ -111,8 +111,8 @@ static bool wait_for_api(struct demo_scene *scene, struct error *err)
 	for (int waited_ms = 0; waited_ms < START_TIMEOUT_MS; waited_ms += 10) {
 		CLEANUP(buffer_fini) struct buffer body = {0};
 		int status = 0;
-		if (loopback_call(scene->api_port, "GET", "/_sim/settings", NULL,
-			    LOOK_TIMEOUT_MS, &status, &body, NULL))
+		if (loopback_call(scene->api_port, "GET", "/_sim/settings", NULL, LOOK_TIMEOUT_MS,
+			    &status, &body, NULL))
 			return true;
 		if (!demo_child_runs(&scene->api))
 			break;
