@@ -232,7 +232,11 @@ static struct lookup *next_probe(struct flow *flow, uint64_t stops, int64_t now)
 	return delayed != NULL ? delayed : lookup;
 }
 
-/* The next look-up that may start now, but for the gate's leave: those that failed come first. */
+/*
+ * The next look-up that may start now, but for the gate's leave. Those that failed before and those
+ * that are new take turns: neither kind waits for the end of the other. And where what failed is
+ * poison that gathered while the line was stopped, there are others in between to disprove it.
+ */
 static struct lookup *next_ready(struct flow *flow, int64_t now)
 {
 	if (flow->again != NULL || flow->delayed.count > 0) {
@@ -241,8 +245,10 @@ static struct lookup *next_ready(struct flow *flow, int64_t now)
 		if (view.cause != STOP_NONE)
 			return next_probe(flow, view.stops, now);
 	}
-	struct lookup *lookup = first_ready(flow, &flow->again, now);
-	return lookup != NULL ? lookup : first_ready(flow, &flow->fresh, now);
+	struct lookup **first = flow->again_had_turn ? &flow->fresh : &flow->again;
+	struct lookup **second = flow->again_had_turn ? &flow->again : &flow->fresh;
+	struct lookup *lookup = first_ready(flow, first, now);
+	return lookup != NULL ? lookup : first_ready(flow, second, now);
 }
 
 static void begin(
@@ -252,6 +258,7 @@ static void begin(
 	flow_close_lookup(flow, lookup);
 	lookup->state = LOOKUP_UNDER_WAY;
 	DL_APPEND(flow->under_way, lookup);
+	flow->again_had_turn = lookup->retrying;
 	lookup->start = leave->start;
 	lookup->unproven_since = 0;
 	lookup->started_at = now;

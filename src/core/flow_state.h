@@ -47,6 +47,7 @@ struct flow {
 	struct buffer scratch;
 	struct lookup *fresh; /* ready, never failed */
 	struct lookup *again; /* ready, failed before */
+	bool again_had_turn;  /* the last that started was one of them */
 	struct lookup *under_way;
 	struct timers delayed;
 	struct event *finished;

@@ -295,6 +295,62 @@ static void kafka_may_go_and_come_back_during_a_probe(void **state)
 	close_talk(&talk);
 }
 
+/* Answers one by one, poison with 500, until so many are found; how often the line stopped
+ * meanwhile. */
+static uint64_t answer_until_found(struct talk *talk, int events)
+{
+	struct gate_state before;
+	struct gate_state after;
+	gate_state(talk->gate, talk->now, &before);
+	for (int found = 0; found < events;) {
+		struct flow_action action;
+		switch (flow_next(talk->flow, talk->now, &action)) {
+		case FLOW_SEND:
+			if (bytes_start_with(lookup_customer(action.lookup).email, BYTES("poison")))
+				answer(talk, action.lookup, 500, "");
+			else
+				answer_found(talk, action.lookup);
+			break;
+		case FLOW_PUBLISH:
+			found += action.event->outcome.reason == REASON_NONE;
+			event_free(action.event);
+			break;
+		case FLOW_WAIT:
+			assert_true(action.until != TIME_NEVER);
+			talk->now = action.until;
+			break;
+		}
+	}
+	gate_state(talk->gate, talk->now, &after);
+	return after.stops - before.stops;
+}
+
+/* However the line was stopped: what failed waits to be tried again, and the rest is half good. */
+static void poison_that_gathered_does_not_stop_the_line_again(void **state)
+{
+	(void)state;
+	enum { EACH = 100 };
+	struct talk talk = new_talk();
+	talk.gate_options.in_flight = EACH + 1;
+	open_talk(&talk);
+	struct lookup *failed[EACH];
+	for (int i = 0; i < EACH; i++)
+		add(&talk, NULL, "poison");
+	add(&talk, NULL, "good");
+	for (int i = 0; i < EACH; i++)
+		failed[i] = sends(&talk, "poison");
+	answer_bad_key(&talk, sends(&talk, "good"));
+	for (int i = 0; i < EACH; i++)
+		answer(&talk, failed[i], 500, "");
+	for (int i = 0; i < EACH; i++)
+		add(&talk, NULL, i % 2 == 0 ? "good" : "poison");
+	gate_set_new_key(talk.gate, talk.now);
+	answer_found(&talk, probes(&talk, "good"));
+	line_goes(&talk);
+	assert_int_equal(answer_until_found(&talk, EACH / 2), 0);
+	close_talk(&talk);
+}
+
 static void the_flow_that_stopped_the_line_lets_the_others_probe_first(void **state)
 {
 	(void)state;
@@ -333,6 +389,7 @@ int main(void)
 		cmocka_unit_test(a_lookup_in_backoff_serves_as_a_probe),
 		cmocka_unit_test(while_kafka_is_away_nothing_starts),
 		cmocka_unit_test(kafka_may_go_and_come_back_during_a_probe),
+		cmocka_unit_test(poison_that_gathered_does_not_stop_the_line_again),
 		cmocka_unit_test(the_flow_that_stopped_the_line_lets_the_others_probe_first),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

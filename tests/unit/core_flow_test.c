@@ -204,6 +204,31 @@ static void a_retry_holds_up_its_own_key_alone(void **state)
 	close_talk(&talk);
 }
 
+static void those_that_failed_before_and_new_ones_take_turns(void **state)
+{
+	(void)state;
+	struct talk talk = new_talk();
+	open_talk(&talk);
+	for (int i = 0; i < 3; i++)
+		add(&talk, NULL, "failed");
+	struct lookup *failed[3];
+	for (int i = 0; i < 3; i++)
+		failed[i] = sends(&talk, "failed");
+	for (int i = 0; i < 3; i++)
+		answer(&talk, failed[i], 500, "");
+	talk.now += BACKOFF;
+	for (int i = 0; i < 2; i++)
+		add(&talk, NULL, "new");
+	sends(&talk, "failed");
+	sends(&talk, "new");
+	sends(&talk, "failed");
+	sends(&talk, "new");
+	sends(&talk, "failed");
+	add(&talk, NULL, "new");
+	sends(&talk, "new");
+	close_talk(&talk);
+}
+
 static void a_refusal_is_no_attempt(void **state)
 {
 	(void)state;
@@ -537,6 +562,7 @@ int main(void)
 		cmocka_unit_test(an_attempt_counts_only_once_a_later_start_is_answered),
 		cmocka_unit_test(a_poison_event_in_a_line_of_good_ones_ends_as_an_error_event),
 		cmocka_unit_test(a_retry_holds_up_its_own_key_alone),
+		cmocka_unit_test(those_that_failed_before_and_new_ones_take_turns),
 		cmocka_unit_test(a_refusal_is_no_attempt),
 		cmocka_unit_test(a_refusal_does_not_hide_what_the_event_failed_of),
 		cmocka_unit_test(a_retry_after_holds_back_its_lane_alone),
