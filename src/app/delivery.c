@@ -55,12 +55,30 @@ bool delivery_blocked(struct delivery *delivery, struct error *ret_reason)
 	return true;
 }
 
+static void note_error(struct delivery *delivery, const struct event *event)
+{
+	const struct partition *partition = event->source;
+	const struct last_error error = {
+		.wall_ms = clock_wall_ms(),
+		.topic = delivery->options.settings->kafka.request_topics
+				 .items[partition->topic_number],
+		.partition = event->record.partition,
+		.offset = event->record.offset,
+		.reason = event->outcome.reason,
+		.http_status = event->outcome.http_status,
+	};
+	last_errors_note(&delivery->last_errors, &error);
+}
+
 void delivery_count(struct delivery *delivery, const struct event *event)
 {
-	if (event->outcome.reason == REASON_NONE)
+	enum reason reason = event->outcome.reason;
+	if (reason == REASON_NONE)
 		delivery->counters.found++;
 	else
-		delivery->counters.errors[event->outcome.reason]++;
+		delivery->counters.errors[reason]++;
+	if (reason != REASON_NONE && reason != REASON_CASE_NOT_FOUND)
+		note_error(delivery, event);
 	histogram_record(&delivery->counters.durations, &event_duration_scale,
 		clock_monotonic_ns() - event->received_at);
 }
@@ -270,6 +288,7 @@ struct delivery *delivery_new(const struct delivery_options *options, struct err
 	}
 	delivery->options = *options;
 	pthread_mutex_init(&delivery->lock, NULL);
+	pthread_mutex_init(&delivery->last_errors.lock, NULL);
 	if (!set_up(delivery, err)) {
 		delivery_free(delivery);
 		return NULL;
@@ -301,6 +320,7 @@ void delivery_free(struct delivery *delivery)
 	transactions_free(delivery->transactions);
 	result_encoder_free(delivery->encoder);
 	free(delivery->forward);
+	pthread_mutex_destroy(&delivery->last_errors.lock);
 	pthread_mutex_destroy(&delivery->lock);
 	free(delivery);
 }
@@ -326,4 +346,9 @@ bool delivery_alive(struct delivery *delivery, int64_t now)
 const struct delivery_counters *delivery_counters(const struct delivery *delivery)
 {
 	return &delivery->counters;
+}
+
+struct last_errors *delivery_last_errors(struct delivery *delivery)
+{
+	return &delivery->last_errors;
 }

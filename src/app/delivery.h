@@ -21,6 +21,7 @@
 #include "core/result.h"
 #include "io/kafka.h"
 #include "io/settings.h"
+#include "last_errors.h"
 
 /* What delivery counts, in numbers that only grow. Read from any thread. */
 struct delivery_counters {
@@ -90,5 +91,8 @@ bool delivery_blocked(struct delivery *delivery, struct error *ret_reason);
 bool delivery_alive(struct delivery *delivery, int64_t now);
 
 const struct delivery_counters *delivery_counters(const struct delivery *delivery);
+
+/* Which requests ended in an error event lately. */
+struct last_errors *delivery_last_errors(struct delivery *delivery);
 
 #endif

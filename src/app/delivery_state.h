@@ -33,6 +33,7 @@ struct delivery {
 	struct bytes *forward;
 	struct result_encoder *encoder; /* of the delivery thread */
 	struct delivery_counters counters;
+	struct last_errors last_errors;
 	struct transactions *transactions; /* NULL: at least once */
 	_Atomic(bool) hurry;               /* its next transaction is to come at once */
 

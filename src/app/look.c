@@ -110,6 +110,7 @@ static void look(struct service *service, struct status *ret_status)
 		.origin = &service->origin,
 		.settings = service->settings,
 		.history = &service->history,
+		.last_errors = delivery_last_errors(service->delivery),
 	};
 	ret_status->live = ret_status->now - service->alive_at < ALIVE_NS;
 	gate_state(service->gate, ret_status->now, &ret_status->gate);

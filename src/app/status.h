@@ -86,6 +86,7 @@ struct status {
 	const struct http_origin *origin; /* of the API */
 	const struct settings *settings;
 	struct history *history;
+	struct last_errors *last_errors;
 };
 
 void status_fini(struct status *status);

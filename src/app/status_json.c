@@ -117,6 +117,25 @@ static void add_outcomes(json_object *root, const struct status *status)
 		add_count(outcomes, reason_name((enum reason)i), status->delivery->errors[i]);
 }
 
+static void add_last_errors(json_object *root, const struct status *status)
+{
+	struct last_error errors[LAST_ERRORS];
+	size_t count = last_errors_copy(status->last_errors, errors);
+	json_object *list = json_object_new_array();
+	for (size_t i = 0; list != NULL && i < count; i++) {
+		json_object *object = json_object_new_object();
+		add_time(object, "time", errors[i].wall_ms);
+		add_text(object, "topic", errors[i].topic);
+		add_count(object, "partition", (uint64_t)errors[i].partition);
+		add_count(object, "offset", (uint64_t)errors[i].offset);
+		add_text(object, "reason", reason_name(errors[i].reason));
+		add_known(object, "httpStatus",
+			errors[i].http_status == 0 ? -1 : errors[i].http_status);
+		json_object_array_add(list, object);
+	}
+	add(root, "lastErrors", list);
+}
+
 static void add_api(json_object *root, const struct status *status)
 {
 	json_object *api = add_object(root, "api");
@@ -290,6 +309,7 @@ void status_put_json(const struct status *status, struct buffer *out)
 	add_state(root, status);
 	add_requests(root, status);
 	add_outcomes(root, status);
+	add_last_errors(root, status);
 	add_api(root, status);
 	add_limits(root, status);
 	add_oldest(root, status);

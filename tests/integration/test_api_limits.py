@@ -9,8 +9,6 @@ from harness.requests import small
 from harness.sim import Sim
 from harness.waiting import wait_for
 
-pytestmark = pytest.mark.alone
-
 LIMIT = 200  # what the API takes a second
 SETTLE_S = 10
 MEASURE_S = 5
@@ -41,6 +39,7 @@ def settled(sim, begun_ms):
     return None
 
 
+@pytest.mark.alone
 def test_limits_settle_at_what_the_api_takes(make_scene, tmp_path, figure):
     """At 0, 20 and 200 ms of latency, side by side: few are refused, and little of what is allowed is wasted."""
     sims = {latency: Sim(tmp_path / f"sim-{latency}", record=True, latency_ms=latency, limit=LIMIT) for latency in (0, 20, 200)}

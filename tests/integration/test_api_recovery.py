@@ -10,8 +10,6 @@ from harness.feeder import Feeder
 from harness.requests import plain, small
 from harness.waiting import stays_so, wait_for
 
-pytestmark = pytest.mark.alone
-
 SECOND_MS = 1000
 
 
@@ -38,6 +36,7 @@ def now_ms():
 SOON_MS = {"/readyz says so": 1000, "the new key is tried": 500, "/readyz is fine again": 1000}
 
 
+@pytest.mark.alone
 def test_a_key_revoked_in_the_middle_and_restored_through_the_file(make_scene, sim, size, seconds, figure):
     count, outage = size(3_000, 20_000), seconds(3, 10)
     interval_ms = 1000
@@ -47,7 +46,7 @@ def test_a_key_revoked_in_the_middle_and_restored_through_the_file(make_scene, s
     service = scene.service()
     scene.wait_results(count // 3)
     took = collections.defaultdict(list)
-    for key in ("another-key", "a-third-key"):  # twice, since a busy machine may be late once
+    for key in ("another-key", "a-third-key"):  # once more where the machine had other things to do
         revoked = now_ms()
         sim.set(api_key=key)
         scene.put(small(100, prefix=key))  # somebody is refused, even where all the others are answered by now
@@ -62,6 +61,8 @@ def test_a_key_revoked_in_the_middle_and_restored_through_the_file(make_scene, s
         service.wait_ready()
         took["/readyz is fine again"].append(now_ms() - restored)
         took["the new key is tried"].append(next(line["time_ms"] for line in sim.requests() if line["api_key"] == key) - restored)
+        if all(min(took[what]) < soon for what, soon in SOON_MS.items()):
+            break
     for what, milliseconds in took.items():
         figure(f"{what} after {' and '.join(f'{each:.0f}' for each in milliseconds)} ms")
         assert min(milliseconds) < SOON_MS[what], what
@@ -93,6 +94,7 @@ def come_back(sim, how):
         sim.faults()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("how", ["status_503:body=html", "refused", "hang"])
 def test_an_api_that_is_down_for_a_while_is_waited_for(make_scene, sim, seconds, figure, how):
     rate, latency_ms, interval_ms, outage = 400, 80, 1000, seconds(3, 20)
@@ -100,7 +102,7 @@ def test_an_api_that_is_down_for_a_while_is_waited_for(make_scene, sim, seconds,
     scene = make_scene(partitions=8, **{
         "lookup.in_flight": rate * latency_ms // 1000, "breaker.probe_interval_ms": interval_ms, "care360.timeout_ms": 2000,
         "retry.initial_backoff_ms": 50, "retry.max_backoff_ms": 500})
-    scene.put(small(rate * (3 + 9)))
+    scene.put(small(rate * (3 + 7)))
     begun = now_ms()
     service = scene.service()
     scene.wait_results(rate * 2)
@@ -163,6 +165,7 @@ def test_what_everybody_gets_is_nobody_s_fault(make_scene, sim, seconds, fault):
     all_found_once(scene)
 
 
+@pytest.mark.alone
 def test_latency_alone_lowers_no_limit_and_throughput_is_back_at_once(make_scene, sim, seconds, figure):
     in_flight = 32
     sim.set(latency_ms=20)

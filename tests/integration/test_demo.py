@@ -58,7 +58,6 @@ def started(process: Process) -> list:
     return children(process.pid)
 
 
-@pytest.mark.alone
 def test_the_demo_shows_both_stops_and_ends_by_itself(demo, figure):
     begun = time.monotonic()
     process = demo()

@@ -10,7 +10,7 @@ import pytest
 from harness.browser import Browser
 from harness.metrics import Metrics
 from harness.paths import full_size
-from harness.requests import mixture, plain, small
+from harness.requests import malformed, mixture, plain, small
 from harness.waiting import wait_for
 
 QUICK = {"retry.initial_backoff_ms": 10, "retry.max_backoff_ms": 50, "breaker.probe_interval_ms": 3000,
@@ -220,6 +220,28 @@ def test_what_blocks_the_oldest_request_is_told(make_scene, sim, open_page):
     sim.up()
     wait_blocker(r"refused as too many, again in \d+ s")
     service.kill()
+
+
+def test_the_last_error_events_are_told_by_their_place_and_reason(make_scene, sim, open_page):
+    sim.faults("unknown_text:match=odd")
+    scene = make_scene(partitions=1)
+    page = open_page(scene.service())
+    page.wait_words(r"^Running")
+    assert page.browser.text("#errors-card") == "", "there is no such list where there are none"
+    with scene.witnesses():
+        scene.put([plain(email="nobody@example.org")])
+        expected = []
+        for request, reason, status in [(malformed("bare text", b"hello"), "malformed_event", "–"),
+                                        (plain(email="odd@example.org"), "rejected", "400")]:
+            put, = scene.put([request])
+            scene.result_of(put)
+            expected.insert(0, [f"{scene.requests_topic}/0/{put.offset}", reason, status])
+
+    def rows():
+        return [row.split("\t")[1:] for row in page.browser.texts("#errors tbody tr")]
+
+    wait_for(lambda: rows() == expected, "the newest first", 30, 0.1, detail=rows)
+    assert page.browser.console() == []
 
 
 def test_its_plots_are_drawn_and_move(make_scene, sim, open_page):

@@ -243,6 +243,12 @@ function showTroubles(s) {
 	byId("troubles").replaceChildren(...(items.length > 0 ? items : [make("li", "quiet", "none")]));
 }
 
+function showErrors(errors) {
+	byId("errors-card").hidden = errors.length === 0;
+	byId("errors").tBodies[0].replaceChildren(...errors.map((e) =>
+		row([time(e.time), `${e.topic}/${e.partition}/${e.offset}`, e.reason, e.httpStatus ?? "–"])));
+}
+
 function showPartitions(partitions) {
 	setText(byId("partition-count"), partitions.length === 0 ? "none is assigned to this instance" : `${partitions.length} assigned to this instance`);
 	byId("partitions").hidden = partitions.length === 0;
@@ -391,6 +397,7 @@ function show(s) {
 	showOutcomes(s.outcomes);
 	showLimits(s);
 	showTroubles(s);
+	showErrors(s.lastErrors);
 	showPartitions(s.partitions);
 	showService(s);
 }
