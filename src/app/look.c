@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "service_state.h"
-#include "status.h"
+#include "status/status.h"
 
 #define ALIVE_NS  (15 * NS_PER_S) /* a supervisor that is silent for longer is stuck */
 #define RECENT_NS (10 * NS_PER_S)

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "core/reply.h"
 #include "service_state.h"
-#include "status.h"
+#include "status/status.h"
 
 /* Half of the API's replies taking longer than this is worth telling people. */
 #define SLOW_NS NS_PER_S

@@ -23,7 +23,7 @@
 #include "io/status_server.h"
 #include "notify.h"
 #include "service.h"
-#include "status.h"
+#include "status/status.h"
 #include "worker.h"
 
 /* What is known of the brokers: told by any thread, judged by the supervisor. */

@@ -1,4 +1,4 @@
-#include "last_errors.h"
+#include "status/last_errors.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -46,7 +46,7 @@ put_in(page.css style)
 put_in(page.js script)
 string(REGEX REPLACE "(................................)" "\\1\n" page "${page}")
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1, " page "${page}")
-file(WRITE "${OUTPUT}" "#include \"page.h\"
+file(WRITE "${OUTPUT}" "#include \"status/page.h\"
 
 const char page_policy[] =
 	\"default-src 'none'; style-src ${style}; script-src ${script}; \"

@@ -4,8 +4,8 @@
 #include "app/commands.h"
 #include "base/mem.h"
 #include "io/kafka.h"
-#include "metrics.h"
 #include "online.h"
+#include "status/metrics.h"
 
 const struct command_option command_check_options[] = {
 	{"online", NULL, "try brokers, topics, rights and the API's address, too"},
