@@ -19,8 +19,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "core/reply.h"
+
+/*
+ * How long a flow leaves a probe that is due to those whose turn it is: longer than a busy machine
+ * lets a thread wait. Else the flow that stopped the line, which may hold nothing but the event at
+ * fault, wastes the probe on it.
+ */
+#define GATE_PROBE_TURN_NS (100 * NS_PER_MS)
 
 /* Why the line is stopped: the label values of care360_lookup_line_stopped. */
 enum stop_cause {

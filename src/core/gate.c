@@ -2,16 +2,12 @@
 
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "core/breaker.h"
 #include "core/limiter.h"
 
 /* A line that goes again comes back to its limit over this long, so that no herd sets off. */
 #define RAMP_NS NS_PER_S
-
-/* How long a flow leaves the next probe to those whose turn it is. */
-#define PROBE_TURN_NS (20 * NS_PER_MS)
 
 /* The last stops that are remembered. */
 #define STOPS_KEPT 64
@@ -246,7 +242,7 @@ static struct gate_leave ask_stopped(struct gate *gate, unsigned flow, int64_t n
 		return wait_until(gate, flow, TIME_NEVER);
 	int64_t turn = gate->next_probe_at;
 	if (other_probes_first(gate, flow))
-		turn += PROBE_TURN_NS;
+		turn += GATE_PROBE_TURN_NS;
 	if (now < turn)
 		return wait_until(gate, flow, turn);
 

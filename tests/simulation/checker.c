@@ -214,11 +214,11 @@ static bool somebody_could_start(struct world *world, int64_t *ret_by)
 	for (size_t i = 0; i < world->call_count; i++)
 		if (world->calls[i]->probe)
 			return false;
-	*ret_by += 20 * NS_PER_MS;
+	*ret_by += GATE_PROBE_TURN_NS;
 	if (world->line.probed_at >= 0 &&
 		world->line.probed_at + world->plan.gate.probe_interval_ns > world->now)
-		*ret_by =
-			world->line.probed_at + world->plan.gate.probe_interval_ns + 20 * NS_PER_MS;
+		*ret_by = world->line.probed_at + world->plan.gate.probe_interval_ns +
+			  GATE_PROBE_TURN_NS;
 	return true;
 }
 
