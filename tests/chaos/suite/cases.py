@@ -255,8 +255,11 @@ def _request_topic(trial: Trial) -> None:
     scene.topics.delete(scene.requests_topic)
     trial.pause(0, 2)
     scene.topics.create(scene.requests_topic, scene.partitions)
-    trial.put(0.6)
+    # Fewer than there were: a topic that is beyond the old one's offsets before anybody looks hides its beginning.
+    trial.put(0.1)
     trial.healed()
+    trial.settle()
+    trial.put(0.5)
 
 
 # --- kill -9 at a chosen point ---
