@@ -12,9 +12,6 @@
 
 #include <cmocka.h>
 
-#include "base/bytes.h"
-#include "base/mem.h"
-
 #define PATIENCE_MS 60000
 
 static int pipes[2];
