@@ -21,7 +21,7 @@
 #include "core/result.h"
 #include "io/kafka.h"
 #include "io/settings.h"
-#include "status/last_errors.h"
+#include "last_errors.h"
 
 /* What delivery counts, in numbers that only grow. Read from any thread. */
 struct delivery_counters {

@@ -31,9 +31,7 @@ OF_PARTITION = ["oldest_event_age_seconds", "uncommitted_events", "consumer_lag"
 
 
 def scrape(service):
-    status, text = service.get("/metrics")
-    assert status == 200
-    return Metrics(text)
+    return Metrics(service.metrics())
 
 
 def wait_metric(service, name, value, **labels):

@@ -1,4 +1,4 @@
-#include "status/last_errors.h"
+#include "last_errors.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -142,7 +142,7 @@ class Trial:
         since it did much at once, it gets more to do.
         """
         def ended() -> bool:
-            if service.running() and self.committed() == self._ask(lambda: self._topics.ends(self.scene.requests_topic)):
+            if service.running() and self.committed() == self._ends():
                 self.put(0.1)
             return not service.running()
 
@@ -162,7 +162,7 @@ class Trial:
 
     def settle(self) -> None:
         """Waits until all is committed. Who ended by a fatal error is started again, as an orchestrator does."""
-        ends = self._ask(lambda: self._topics.ends(self.scene.requests_topic))
+        ends = self._ends()
 
         def done() -> bool:
             self._revive()
@@ -208,6 +208,10 @@ class Trial:
         if report.lost or report.wrong or report.reordered or len(report.repeated) > bound:
             outcome.problem = (f"{report}, of at most {bound} repeated: {(report.lost + report.wrong + report.reordered)[:3]} "
                                f"(see {self._directory})")
+
+    def _ends(self) -> Dict[int, int]:
+        """Where each partition of requests ends."""
+        return self._ask(lambda: self._topics.ends(self.scene.requests_topic))
 
     def _ask(self, question: Callable[[], Answer]) -> Answer:
         """Asks the broker, again where it has just come back and has no leaders or coordinators yet."""

@@ -121,7 +121,7 @@ class Service(Process):
     def metric(self, name: str, **labels: str) -> float:
         """A value of /metrics by its full name and labels; the sum where several fit. 0 where none does."""
         total = 0.0
-        for line in self._metrics().splitlines():
+        for line in self.metrics().splitlines():
             if line.startswith((name + "{", name + " ")) and all(f'{k}="{v}"' in line for k, v in labels.items()):
                 total += float(line.rsplit(" ", 1)[1])
         return total
@@ -140,7 +140,8 @@ class Service(Process):
         wait_for(lambda: not missing(), f"{self.name} says so", detail=lambda: f"{missing()} {self.stderr[-1500:]}")
         return self
 
-    def _metrics(self) -> str:
+    def metrics(self) -> str:
+        """What /metrics says; waits where the server is busy."""
         def body() -> str:
             self.expect_running()
             status, text = self.get("/metrics")

@@ -65,8 +65,9 @@ class Sim:
             command += ["--tls-certificate", self.certificate.certificate, "--tls-key", self.certificate.key]
         self._process = Process(command, self._directory, "sim", clean_environment())
         wait_for(self._greeting, "the simulator listens", 10, detail=lambda: self._process.stderr[-1000:])
-        if self._settings:
-            self.set(**self._settings)
+        others = {name: value for name, value in self._settings.items() if name not in _OPTIONS and name != "faults"}
+        if others:
+            self._ask(_SETTINGS, others)
         return self
 
     def down(self) -> None:
